@@ -1,0 +1,204 @@
+"""How a kind of thing that lives is declared: meetings, chats, users, and yours.
+
+A kind is plain data and pure functions; ``collab.live`` runs it. See ``docs/guide.md``.
+
+::
+
+    commands   class -> decide(state, command, context) -> Outcome     (may refuse)
+    queries    class -> answer(state, query, context)   -> Answer      (reads only)
+    events     class -> evolve(state, event, stamp)     -> None        (never refuses)
+    topics     name  -> Topic: which events it carries, what its snapshot shows
+    role_of    (state, caller) -> role;  permissions: role -> actions
+
+An *action* is a command's or query's ``TAG``, or ``"read:" + topic``. Deny is the default.
+Tags of commands, queries and events are journaled or on the wire: they never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from attrs import field, frozen
+
+S = TypeVar("S")
+
+
+@frozen
+class Caller:
+    """Who asks. ``claims`` are what the identity provider said beyond the id."""
+
+    user_id: str
+    org_id: str | None = None
+    org_role: str | None = None
+    session_id: str | None = None
+    is_dev: bool = False  # ``collab serve --dev``: things come into being when first opened.
+
+
+@frozen
+class Context:
+    """What comes in from outside, so that rules need no clock and no randomness."""
+
+    caller: Caller
+    now_ms: int
+    target: str  # "kind:key" of the thing itself
+    seq: int  # Of the newest event; the first one decided now becomes ``seq + 1``.
+    new_id: Callable[[], str]
+
+
+@frozen
+class Stamp:
+    """Who caused an event, when, and its place in the target's history."""
+
+    seq: int
+    at_ms: int
+    by: str
+
+
+@frozen
+class Outcome:
+    """What a command causes. ``value`` is the reply; it may be a plain structure or attrs."""
+
+    events: Sequence[Any] = ()
+    value: object = None
+
+
+@frozen
+class Put:
+    """Projection row: item ``position`` of ``listing`` of the owner (insert or replace)."""
+
+    listing: str
+    position: int
+    value: bytes
+
+
+@frozen
+class Remove:
+    """Projection row: take item ``position`` out of ``listing``."""
+
+    listing: str
+    position: int
+
+
+@frozen
+class Signal:
+    """A command for another target, sent at least once after the event that causes it is durable.
+
+    The receiver's rules must be idempotent: the same signal may arrive twice, and an older one
+    after a newer one. ``command`` is an instance of a class among the receiver's ``signals``.
+    """
+
+    target: str
+    command: Any
+
+
+@frozen
+class Item:
+    """One row of a listing, as read back."""
+
+    position: int
+    value: bytes
+
+
+class Reader(Protocol):
+    """Read-only access to the committed listings of one owner."""
+
+    async def page(
+        self,
+        owner: str,
+        listing: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int,
+    ) -> list[Item]:
+        """Return up to *limit* items: the newest below *before*, or the oldest above *after*.
+
+        Always in ascending position. With neither bound: the newest. Cancelled: nothing happened.
+        """
+        ...
+
+    async def get(self, owner: str, listing: str, positions: Sequence[int]) -> list[Item]:
+        """Return those of *positions* that exist, ascending. Cancelled: nothing happened."""
+        ...
+
+
+@frozen
+class Answer:
+    """What a query returns: a value from the state, or a read of storage that makes one.
+
+    ``read`` runs outside the actor, after everything that the query saw is durable and only if
+    the caller was permitted; it may be cancelled at any await.
+    """
+
+    value: object = None
+    read: Callable[[Reader], Awaitable[object]] | None = None
+
+
+@frozen(kw_only=True)
+class Topic(Generic[S]):
+    """One stream of a kind. Events are listed once, in exactly one topic.
+
+    ``is_batched`` topics flush at most every ``BATCH_INTERVAL_S``; others at once.
+    ``snapshot`` returns what a new subscriber sees first, as a plain structure.
+    """
+
+    events: tuple[type, ...]
+    snapshot: Callable[[S, Caller], object]
+    is_batched: bool = False
+
+
+@frozen(kw_only=True)
+class Kind(Generic[S]):
+    """Everything that the server needs to know to run a kind. Checked when it is made."""
+
+    name: str
+    new_state: Callable[[str], S]  # key -> the state before the first event
+    commands: Mapping[type, Callable[[S, Any, Context], Outcome]]
+    events: Mapping[type, Callable[[S, Any, Stamp], None]]
+    topics: Mapping[str, Topic[S]]
+    role_of: Callable[[S, Caller], str]
+    permissions: Mapping[str, frozenset[str]]  # role -> actions
+    queries: Mapping[type, Callable[[S, Any, Context], Answer]] = field(factory=dict)
+    # Commands that other targets send as signals; no permission, never reachable from the wire.
+    signals: Mapping[type, Callable[[S, Any, Context], Outcome]] = field(factory=dict)
+    # Projection rows and signals that an event causes; called right after evolve, also pure.
+    rows: Callable[[S, Any, Stamp], Sequence[Put | Remove]] = lambda _state, _event, _stamp: ()
+    signals_of: Callable[[S, Any, Stamp], Sequence[Signal]] = lambda _state, _event, _stamp: ()
+    # Old items that a command needs in memory: listing -> positions; put there by ``load``.
+    needs: Callable[[S, Any], Mapping[str, Sequence[int]]] = lambda _state, _command: {}
+    load: Callable[[S, str, Sequence[Item]], None] | None = None
+    # With ``Caller.is_dev``: events that let the caller in, before any command or subscription.
+    welcome: Callable[[S, Caller, Context], Sequence[Any]] = lambda _state, _caller, _context: ()
+    # Which user an event shuts out, if any: their subscriptions end right after it.
+    revokes: Callable[[S, Any], Sequence[str]] = lambda _state, _event: ()
+    # Encode and decode the whole state; None: the codec for attrs classes.
+    state_type: type | None = None
+
+    def __attrs_post_init__(self) -> None:
+        listed = [event for topic in self.topics.values() for event in topic.events]
+        if len(set(listed)) != len(listed):
+            raise ValueError(f"kind {self.name}: an event is listed in two topics")
+        if unknown := set(listed) - set(self.events):
+            raise ValueError(f"kind {self.name}: topics list unknown events {unknown}")
+        tags = [cls.TAG for cls in (*self.commands, *self.queries, *self.signals)]
+        if len(set(tags)) != len(tags):
+            raise ValueError(f"kind {self.name}: two commands share a tag")
+        event_tags = [cls.TAG for cls in self.events]
+        if len(set(event_tags)) != len(event_tags):
+            raise ValueError(f"kind {self.name}: two events share a tag")
+        if stray := self.allowed - self.actions:
+            raise ValueError(f"kind {self.name}: permissions name unknown actions {sorted(stray)}")
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """Everything that a role may or may not do here."""
+        return frozenset(
+            [cls.TAG for cls in (*self.commands, *self.queries)]
+            + [f"read:{topic}" for topic in self.topics]
+        )
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """All actions that some role may do."""
+        return frozenset().union(*self.permissions.values())

@@ -1,0 +1,52 @@
+"""Every bound of meetings, chats, users and the server around them, with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Live topics.
+BATCH_INTERVAL_S: Final = 0.1  # Batched topics flush at most this often; 0.05 to 0.25.
+PRESENCE_INTERVAL_S: Final = 0.05  # Cursors look smooth at 20 a second.
+RING_EVENTS_MAX: Final = 2_048  # Recent events in memory: a 3-minute outage at 10 chunks/s.
+DEDUPE_KEYS_MAX: Final = 4_096  # Answers remembered per target.
+DEDUPE_AGE_MAX_MS: Final = 24 * 3_600_000  # A client retries for a day.
+PAGE_LIMIT_MAX: Final = 200
+PAGE_LIMIT_DEFAULT: Final = 50
+
+# Names and texts, in characters.
+ID_LEN_MAX: Final = 128
+TITLE_LEN_MAX: Final = 200
+DESCRIPTION_LEN_MAX: Final = 10_000
+NAME_LEN_MAX: Final = 100
+MODEL_LEN_MAX: Final = 100
+SYSTEM_PROMPT_LEN_MAX: Final = 32_000
+EMOJI_LEN_MAX: Final = 32
+TEXT_LEN_MAX: Final = 20_000  # One message part or chunk of text.
+
+# Meetings.
+PARTICIPANTS_MAX: Final = 2_000
+DURATION_MIN_MAX: Final = 24 * 60
+
+# Messages.
+MESSAGE_PARTS_MAX: Final = 64
+MESSAGE_TAIL_MAX: Final = 100  # Newest messages held in memory and shown in a snapshot.
+MESSAGE_CACHE_MAX: Final = 400  # Older ones that a command touched.
+REACTIONS_PER_MESSAGE_MAX: Final = 500
+EDITS_PER_MESSAGE_MAX: Final = 100
+
+# Transcripts. Times are milliseconds of speech time, from the start of the meeting.
+SPEECH_MS_MAX: Final = 24 * 3_600_000
+SPEECH_JUMP_MS_MAX: Final = 3_600_000  # A chunk may not leap further ahead of the newest one.
+CHUNK_MS_MAX: Final = 60_000  # Longest single chunk.
+CHUNK_TEXT_LEN_MAX: Final = 4_000
+BUCKET_MS: Final = 60_000  # Width of a time bucket.
+SEAL_DELAY_MS: Final = 10_000  # A bucket seals when speech time is this far past its end.
+LATENESS_MS_MAX: Final = 600_000  # Later chunks are refused: their segment is forgotten.
+TRANSCRIPT_TAIL_CHUNKS: Final = 200  # What a late joiner sees at once.
+
+# Users.
+USER_ITEMS_MAX: Final = 20_000  # Meetings and chats listed for one person.
+
+assert 0.05 <= BATCH_INTERVAL_S <= 0.25
+assert MESSAGE_TAIL_MAX < MESSAGE_CACHE_MAX
+assert SEAL_DELAY_MS < LATENESS_MS_MAX

@@ -1,0 +1,215 @@
+"""The face between the wire and whoever owns the targets.
+
+``protocol.server`` calls a :class:`Gateway`; the gateway answers through the handles it was
+given. The wire knows nothing of kinds, the gateway nothing of frames.
+
+::
+
+    protocol (connection, session, outbox)         gateway (collab)
+    ---------------------------------------        -----------------------------------
+    hello, auth                               ->   await authenticate(token, peer) -> Identity
+    call                                      ->   call(IncomingCall)      later: reply | fail
+    subscribe                                 ->   subscribe(Subscription) later: snapshot |
+                                                     resumed | reset | fail, then deliver* , end
+    a lagging subscription's outbox drained   ->   await catch_up(Subscription)
+    unsubscribe, connection lost              ->   unsubscribe(Subscription)
+    presence                                  ->   presence(Subscription, state)
+
+All methods without ``await`` are synchronous and quick, and must not raise: a fault is an answer.
+Handles stay usable after the connection is gone; then they do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from attrs import field, frozen
+
+from protocol.errors import WireError
+from protocol.messages import Cursor
+
+T = TypeVar("T")
+
+
+@frozen
+class Peer:
+    """Where a connection comes from."""
+
+    address: str  # "host:port" of the socket
+    client: str | None = None
+
+
+@frozen
+class Identity:
+    """Who a token speaks for. ``claims`` is the gateway's own business."""
+
+    user_id: str
+    expires_at_ms: int | None = None  # Unix time; None: never.
+    claims: Mapping[str, Any] = field(factory=dict)
+
+
+class EventFrame:
+    """One batch of events, encoded at most once per encoding however many receivers it has."""
+
+    __slots__ = ("_encoded", "after", "events", "seq", "target")
+
+    def __init__(
+        self, target: str, after: int, seq: int, events: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self.target = target
+        self.after = after
+        self.seq = seq
+        self.events = events
+        self._encoded: dict[str, bytes] = {}  # subprotocol -> a whole WebSocket frame
+
+
+class Connection(Protocol):
+    """One live connection, as the gateway sees it."""
+
+    @property
+    def session_id(self) -> str:
+        """Unique per connection; stamped on presence."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Who speaks; replaced by a token refresh."""
+        ...
+
+    @property
+    def peer(self) -> Peer:
+        """Where from."""
+        ...
+
+    def flush(self) -> None:
+        """Write what the calls before have queued, in as few system calls as possible."""
+        ...
+
+
+class IncomingCall(Protocol):
+    """An open call. Answer it once; later answers are dropped."""
+
+    connection: Connection
+    target: str
+    op: str
+    key: str | None
+
+    @property
+    def abandoned(self) -> bool:
+        """True once the client cancelled it, its deadline passed or its connection ended."""
+        ...
+
+    def args_as(self, shape: type[T]) -> T:
+        """Structure the arguments strictly.
+
+        Raises:
+          WireError: ``bad_request``, naming the field.
+        """
+        ...
+
+    def reply(self, value: object, *, seq: int | None = None) -> None:
+        """Answer. *value* is a plain structure or an attrs object."""
+        ...
+
+    def fail(self, error: WireError) -> None:
+        """Answer with an error."""
+        ...
+
+
+class Subscription(Protocol):
+    """A subscription, from request to end."""
+
+    connection: Connection
+    target: str
+    topics: frozenset[str]
+    cursor: Cursor | None  # Where the client wants to go on; None: from a snapshot.
+    seq: int  # Everything up to here was handed to the outbox (or covered by a snapshot).
+
+    @property
+    def live(self) -> bool:
+        """True while deliveries go out directly: answered, not lagging, not ended."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """True once ended from either side."""
+        ...
+
+    def snapshot(self, *, epoch: str, seq: int, topics: Mapping[str, Any]) -> None:
+        """First answer: the state at *seq*; live from here."""
+        ...
+
+    def resumed(self, *, epoch: str, behind: bool) -> None:
+        """First answer: the cursor is good. *behind*: call ``catch_up`` before going live."""
+        ...
+
+    def reset(self, *, reason: str, epoch: str, seq: int, topics: Mapping[str, Any]) -> None:
+        """Answer, first or later: start over from this snapshot; live from here."""
+        ...
+
+    def fail(self, error: WireError) -> None:
+        """First answer: refused."""
+        ...
+
+    def deliver(self, frame: EventFrame) -> None:
+        """Send a live frame. Ignored while lagging; starts lagging above the soft bound."""
+        ...
+
+    async def deliver_page(self, frame: EventFrame) -> None:
+        """Send a catch-up frame once the outbox has room; only inside ``catch_up``.
+
+        Cancelled: the connection is ending; nothing was sent.
+        """
+        ...
+
+    def caught_up(self) -> None:
+        """Go live again: the next ``deliver`` continues at ``seq``."""
+        ...
+
+    def presence(
+        self, sessions: Mapping[str, Mapping[str, Any] | None], *, full: bool = False
+    ) -> None:
+        """Send who is here; dropped while lagging (``catch_up`` then sends a full one)."""
+        ...
+
+    def end(self, error: WireError | None) -> None:
+        """End it: with *error* (revoked, draining), or None (unsubscribed)."""
+        ...
+
+
+class Gateway(Protocol):
+    """Whoever owns the targets."""
+
+    async def authenticate(self, token: str, peer: Peer) -> Identity:
+        """Say who *token* speaks for.
+
+        Raises:
+          WireError: ``unauthenticated``, or ``unavailable`` if that cannot be told now.
+
+        Cancelled: nothing happened.
+        """
+        ...
+
+    def call(self, call: IncomingCall) -> None:
+        """Take a call; answer it later through its handle."""
+        ...
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Take a subscription; answer it later through its handle."""
+        ...
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """The client left or its connection is gone; deliver nothing more."""
+        ...
+
+    async def catch_up(self, subscription: Subscription) -> None:
+        """Send what *subscription* missed since its ``seq``, page by page; then ``caught_up``.
+
+        Cancelled: the connection is ending.
+        """
+        ...
+
+    def presence(self, subscription: Subscription, state: Mapping[str, Any] | None) -> None:
+        """The client's ephemeral state on a live subscription changed."""
+        ...

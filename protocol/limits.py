@@ -1,0 +1,56 @@
+"""Every bound of the wire, with its reason. Units last in names; ``len`` counts characters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Frames and shapes, checked before anything is structured.
+FRAME_BYTES_MAX: Final = 1_048_576  # A large paste fits; a hostile frame costs one parse.
+FAST_FRAME_BYTES_MAX: Final = 65_535  # Larger frames go through trio-websocket.
+NESTING_MAX: Final = 16  # Deepest of our own messages is 6.
+REF_MAX: Final = 2**53 - 1  # What every JSON client can count to.
+TARGET_LEN_MAX: Final = 160  # kind, colon, key
+KEY_LEN_MAX: Final = 128
+KIND_LEN_MAX: Final = 31
+OP_LEN_MAX: Final = 64
+TOPIC_LEN_MAX: Final = 64
+TOPICS_MAX: Final = 16  # Of one subscription.
+CLIENT_KEY_LEN_MAX: Final = 64  # A UUID with a prefix.
+TOKEN_LEN_MAX: Final = 8_192  # An OIDC token with many claims is about 2 kB.
+CLIENT_NAME_LEN_MAX: Final = 64
+EPOCH_LEN_MAX: Final = 32
+PRESENCE_BYTES_MAX: Final = 4_096  # A cursor, a selection, a name.
+
+# One connection.
+HANDSHAKE_TIMEOUT_S: Final = 10.0  # From accept to an accepted hello.
+OPEN_CALLS_MAX: Final = 1_024  # Answered with limit_exceeded beyond.
+SUBSCRIPTIONS_MAX: Final = 256
+CALL_DEADLINE_DEFAULT_MS: Final = 30_000
+CALL_DEADLINE_MAX_MS: Final = 120_000
+MESSAGE_RATE_PER_S: Final = 500.0  # Refill of a connection's token bucket.
+MESSAGE_BURST: Final = 2_000
+CONNECTIONS_PER_ADDRESS_MAX: Final = 10_000  # Loopback load tests need thousands; lower it outside.
+CONNECTIONS_MAX: Final = 20_000
+KEEPALIVE_INTERVAL_S: Final = 20.0  # Below the 30 s at which proxies and y-websocket give up.
+KEEPALIVE_TIMEOUT_S: Final = 20.0
+GOODBYE_TIMEOUT_S: Final = 2.0  # For the close handshake.
+TOKEN_GRACE_S: Final = 30.0  # Leeway for clocks.
+
+# Outbox of one connection.
+OUTBOX_SOFT_BYTES: Final = 262_144  # Above it subscriptions lag: they re-read later, from the log.
+OUTBOX_HARD_BYTES: Final = 1_048_576  # Replies and snapshots may go this far; then it is closed.
+OUTBOX_FRAMES_MAX: Final = 4_096
+SLOW_CONSUMER_TIMEOUT_S: Final = 15.0  # A backlog without progress for so long ends the connection.
+CATCH_UP_PAGE_EVENTS: Final = 500
+CATCH_UP_EVENTS_MAX: Final = 20_000  # More missed than this: a reset is cheaper for both sides.
+
+# Client library.
+RECONNECT_DELAY_MIN_S: Final = 0.1
+RECONNECT_DELAY_MAX_S: Final = 15.0
+OFFLINE_QUEUE_MAX: Final = 10_000
+FOLLOW_BUFFER_EVENTS_MAX: Final = 10_000
+
+assert FAST_FRAME_BYTES_MAX < FRAME_BYTES_MAX <= OUTBOX_HARD_BYTES
+assert OUTBOX_SOFT_BYTES < OUTBOX_HARD_BYTES
+assert KIND_LEN_MAX + 1 + KEY_LEN_MAX <= TARGET_LEN_MAX
+assert KEEPALIVE_INTERVAL_S < 30
