@@ -22,7 +22,7 @@ from __future__ import annotations
 from attrs import define
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction
+class Refused(Exception):
     """A command was refused: its sender gets this error, state and journal are untouched."""
 
 

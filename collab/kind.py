@@ -17,11 +17,17 @@ Tags of commands, queries and events are journaled or on the wire: they never ch
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
 S = TypeVar("S")
+
+
+class Tagged(Protocol):
+    """A class with a name on the wire or in the journal."""
+
+    TAG: ClassVar[str]
 
 
 @frozen
@@ -143,7 +149,7 @@ class Topic(Generic[S]):
     ``snapshot`` returns what a new subscriber sees first, as a plain structure.
     """
 
-    events: tuple[type, ...]
+    events: tuple[type[Tagged], ...]
     snapshot: Callable[[S, Caller], object]
     is_batched: bool = False
 
@@ -154,14 +160,14 @@ class Kind(Generic[S]):
 
     name: str
     new_state: Callable[[str], S]  # key -> the state before the first event
-    commands: Mapping[type, Callable[[S, Any, Context], Outcome]]
-    events: Mapping[type, Callable[[S, Any, Stamp], None]]
+    commands: Mapping[type[Tagged], Callable[[S, Any, Context], Outcome]]
+    events: Mapping[type[Tagged], Callable[[S, Any, Stamp], None]]
     topics: Mapping[str, Topic[S]]
     role_of: Callable[[S, Caller], str]
     permissions: Mapping[str, frozenset[str]]  # role -> actions
-    queries: Mapping[type, Callable[[S, Any, Context], Answer]] = field(factory=dict)
+    queries: Mapping[type[Tagged], Callable[[S, Any, Context], Answer]] = field(factory=dict)
     # Commands that other targets send as signals; no permission, never reachable from the wire.
-    signals: Mapping[type, Callable[[S, Any, Context], Outcome]] = field(factory=dict)
+    signals: Mapping[type[Tagged], Callable[[S, Any, Context], Outcome]] = field(factory=dict)
     # Projection rows and signals that an event causes; called right after evolve, also pure.
     rows: Callable[[S, Any, Stamp], Sequence[Put | Remove]] = lambda _state, _event, _stamp: ()
     signals_of: Callable[[S, Any, Stamp], Sequence[Signal]] = lambda _state, _event, _stamp: ()

@@ -23,26 +23,28 @@ from typing import Final
 from attrs import define, field
 
 # code -> (retryable, meaning)
-CODES: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType({
-    "bad_request": (False, "a message or its arguments do not have the declared shape"),
-    "unknown_type": (False, "no message has this tag"),
-    "unknown_target": (False, "no such kind, or a malformed key"),
-    "unknown_op": (False, "the kind has no such operation"),
-    "unknown_topic": (False, "the kind has no such topic"),
-    "duplicate_ref": (False, "an open call or subscription has this ref"),
-    "duplicate_subscription": (False, "this connection already follows the target"),
-    "not_found": (False, "the thing named in the arguments does not exist"),
-    "conflict": (False, "the thing is not in the state that the operation needs"),
-    "unauthenticated": (False, "the token is missing, malformed, expired or not ours"),
-    "permission_denied": (False, "your role does not allow this"),
-    "rate_limited": (True, "too many messages; retry_after_ms says when to go on"),
-    "overloaded": (True, "the server is at a bound; nothing was done"),
-    "limit_exceeded": (False, "a named limit of this connection or thing is reached"),
-    "cancelled": (False, "you cancelled the call; it may have happened"),
-    "deadline_exceeded": (True, "no answer in time; it may have happened"),
-    "unavailable": (True, "the owner of the target is restarting or the server is draining"),
-    "internal": (True, "a fault of ours; the log knows it by error_id"),
-})
+CODES: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
+    {
+        "bad_request": (False, "a message or its arguments do not have the declared shape"),
+        "unknown_type": (False, "no message has this tag"),
+        "unknown_target": (False, "no such kind, or a malformed key"),
+        "unknown_op": (False, "the kind has no such operation"),
+        "unknown_topic": (False, "the kind has no such topic"),
+        "duplicate_ref": (False, "an open call or subscription has this ref"),
+        "duplicate_subscription": (False, "this connection already follows the target"),
+        "not_found": (False, "the thing named in the arguments does not exist"),
+        "conflict": (False, "the thing is not in the state that the operation needs"),
+        "unauthenticated": (False, "the token is missing, malformed, expired or not ours"),
+        "permission_denied": (False, "your role does not allow this"),
+        "rate_limited": (True, "too many messages; retry_after_ms says when to go on"),
+        "overloaded": (True, "the server is at a bound; nothing was done"),
+        "limit_exceeded": (False, "a named limit of this connection or thing is reached"),
+        "cancelled": (False, "you cancelled the call; it may have happened"),
+        "deadline_exceeded": (True, "no answer in time; it may have happened"),
+        "unavailable": (True, "the owner of the target is restarting or the server is draining"),
+        "internal": (True, "a fault of ours; the log knows it by error_id"),
+    }
+)
 
 # WebSocket close codes. 4400-4499 tell y-websocket clients not to come back by themselves.
 CLOSE_NORMAL: Final = 1000

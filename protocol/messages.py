@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
-from attrs.validators import ge, instance_of, le, max_len, optional
+from attrs.validators import and_, ge, instance_of, le, max_len, optional
 
 from protocol.limits import (
     CALL_DEADLINE_MAX_MS,
@@ -52,11 +52,11 @@ SUBPROTOCOL_MSGPACK: Final = "collab.v1.msgpack"
 
 
 def _ref() -> Any:
-    return field(validator=[instance_of(int), ge(0), le(REF_MAX)])
+    return field(validator=and_(instance_of(int), ge(0), le(REF_MAX)))
 
 
 def _text(len_max: int) -> Any:
-    return field(validator=[instance_of(str), max_len(len_max)])
+    return field(validator=and_(instance_of(str), max_len(len_max)))
 
 
 @frozen(kw_only=True)
@@ -99,7 +99,7 @@ class Call:
     args: Mapping[str, Any] = field(factory=dict)
     key: str | None = field(default=None, validator=optional(max_len(CLIENT_KEY_LEN_MAX)))
     deadline_ms: int | None = field(
-        default=None, validator=optional([ge(1), le(CALL_DEADLINE_MAX_MS)])
+        default=None, validator=optional(and_(ge(1), le(CALL_DEADLINE_MAX_MS)))
     )
 
 

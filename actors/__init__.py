@@ -1,0 +1,3 @@
+"""Embeddable, event-sourced actors."""
+
+from actors._errors import Refused as Refused
