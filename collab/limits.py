@@ -47,6 +47,25 @@ TRANSCRIPT_TAIL_CHUNKS: Final = 200  # What a late joiner sees at once.
 # Users.
 USER_ITEMS_MAX: Final = 20_000  # Meetings and chats listed for one person.
 
+# Sign-in and the server.
+TOKEN_TTL_DEFAULT_S: Final = 3_600
+TOKEN_TTL_MAX_S: Final = 366 * 86_400  # A bot's token for a year; nothing lives for ever.
+BATCH_INTERVAL_MIN_S: Final = 0.05  # Faster than people read; costs a frame each.
+BATCH_INTERVAL_MAX_S: Final = 0.25  # Slower than that is not live.
+IDLE_TIMEOUT_S: Final = 300.0  # An actor that nobody watches leaves memory after this.
+DRAIN_TIMEOUT_S: Final = 6.0  # Together with the close of sockets and store below 10 s.
+DRAIN_TIMEOUT_MAX_S: Final = 600.0
+
+# The app.
+READS_AT_ONCE_MAX: Final = 64  # Queries that read storage; the rest wait.
+OVERLOADED_RETRY_MS: Final = 500
+UNAVAILABLE_RETRY_MS: Final = 1_000
+SIGNALS_AT_ONCE_MAX: Final = 64  # Sent and not yet acknowledged.
+SIGNALS_PAGE: Final = 256
+SIGNAL_TIMEOUT_S: Final = 10.0
+SIGNAL_RETRY_MIN_S: Final = 0.2
+SIGNAL_RETRY_MAX_S: Final = 60.0
+
 assert 0.05 <= BATCH_INTERVAL_S <= 0.25
 assert MESSAGE_TAIL_MAX < MESSAGE_CACHE_MAX
 assert SEAL_DELAY_MS < LATENESS_MS_MAX

@@ -1,0 +1,225 @@
+"""Joins the wire and the actors: names to kinds, arguments to commands, errors to codes.
+
+Everything here is synchronous but authentication, catching up and the storage part of queries.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import trio
+
+from actors import ActorSystem, Journal, Ref
+from collab.following import Followers
+from collab.identity import Authenticator, caller_of
+from collab.kind import Caller, Kind, Reader
+from collab.limits import READS_AT_ONCE_MAX
+from collab.live import Admit, Do, Done, Follow, Look, Reading
+from collab.names import parse_target
+from collab.wire_errors import to_wire
+from protocol.errors import WireError
+from protocol.gateway import Connection, Identity, IncomingCall, Peer, Subscription
+
+_log = logging.getLogger("collab.gateway")
+
+
+class CallDone:
+    """Answers an open call when its actor has."""
+
+    __slots__ = ("_call", "_gateway")
+
+    def __init__(self, call: IncomingCall, gateway: CollabGateway) -> None:
+        self._call = call
+        self._gateway = gateway
+
+    @property
+    def abandoned(self) -> bool:
+        """The actor skips a call that nobody waits for."""
+        return self._call.abandoned
+
+    def reply(self, value: object) -> None:
+        """Pass the answer on; a query may still have to read storage."""
+        if type(value) is Done:
+            self._call.reply(value.value, seq=value.seq)
+        elif type(value) is Reading:
+            self._gateway.read_soon(self._call, value)
+        else:
+            self._call.reply(value)
+
+    def fail(self, error: Exception) -> None:
+        """Pass a refusal or a fault on."""
+        self._call.fail(to_wire(error))
+
+
+class FollowDone:
+    """Tells a subscription that it was refused. Success answers by itself."""
+
+    __slots__ = ("_subscription",)
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    @property
+    def abandoned(self) -> bool:
+        """The actor skips a subscription that has ended meanwhile."""
+        return self._subscription.over
+
+    def reply(self, value: object) -> None:
+        """Nothing to do: the attached follower has answered."""
+
+    def fail(self, error: Exception) -> None:
+        """Refused at first, or no fresh snapshot after falling behind."""
+        self._subscription.fail(to_wire(error))
+
+
+class NobodyWaits:
+    """For messages whose outcome nobody needs."""
+
+    abandoned = False
+
+    def reply(self, value: object) -> None:
+        """Ignored."""
+
+    def fail(self, error: Exception) -> None:
+        """Left to the log: what the caller does next will tell it."""
+        _log.debug("unanswered message failed: %s", error)
+
+
+class CollabGateway:
+    """The ``protocol.gateway.Gateway`` of an app."""
+
+    def __init__(
+        self,
+        system: ActorSystem,
+        kinds: Mapping[str, Kind[Any]],
+        identity: Authenticator,
+        *,
+        journal: Journal,
+        reader: Reader,
+        followers: Followers,
+        nursery: trio.Nursery,
+    ) -> None:
+        self._system = system
+        self._kinds = kinds
+        self._commands = {
+            name: {cls.TAG: cls for cls in kind.commands} for name, kind in kinds.items()
+        }
+        self._queries = {
+            name: {cls.TAG: cls for cls in kind.queries} for name, kind in kinds.items()
+        }
+        self._identity = identity
+        self._journal = journal
+        self._reader = reader
+        self._followers = followers
+        self._nursery = nursery
+        self._reads = trio.CapacityLimiter(READS_AT_ONCE_MAX)
+        # Development only: whom ``Admit`` was already sent for, until the connection is gone.
+        self._admitted: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
+
+    # ------------------------------------------------------------ protocol.gateway.Gateway
+
+    async def authenticate(self, token: str, peer: Peer) -> Identity:
+        """Ask the identity provider. Cancelled: nothing happened."""
+        return await self._identity.authenticate(token, peer)
+
+    def call(self, call: IncomingCall) -> None:
+        """Turn a call into a command or query and put it into its actor's mailbox."""
+        try:
+            caller = caller_of(call.connection.identity, call.connection.session_id)
+            kind_name, key = self._resolve(call.target, caller)
+            message = self._message_of(kind_name, call, caller)
+            ref = self._system.ref(kind_name, key)
+            self._admit(ref, caller, call.connection)
+            ref.ask_nowait(message, CallDone(call, self))
+        except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
+            call.fail(to_wire(error))
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Have the actor answer a subscription in order with everything else."""
+        self._follow(subscription, has_fallen_behind=False)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Detach what the client has left."""
+        follower = self._followers.of(subscription)
+        if follower is not None:
+            follower.detach()
+
+    async def catch_up(self, subscription: Subscription) -> None:
+        """Bring a lagging subscription to the present, or start it over.
+
+        Cancelled: the connection is ending.
+        """
+        follower = self._followers.of(subscription)
+        if follower is None:
+            return
+        try:
+            is_live = await follower.catch_up(self._journal)
+        except Exception as error:  # noqa: BLE001 - ends this subscription only; to_wire logs ours
+            follower.end(to_wire(error))
+            return
+        if not is_live:
+            self._follow(subscription, has_fallen_behind=True)
+
+    def presence(self, subscription: Subscription, state: Mapping[str, Any] | None) -> None:
+        """Show a client's ephemeral state to the others, under its own name."""
+        follower = self._followers.of(subscription)
+        if follower is not None:
+            follower.set_presence(state)
+
+    # ------------------------------------------------------------ inside
+
+    def _resolve(self, target: str, caller: Caller) -> tuple[str, str]:
+        kind_name, key = parse_target(target)
+        if kind_name not in self._kinds:
+            raise WireError("unknown_target", f"no kind {kind_name}")
+        return kind_name, key
+
+    def _message_of(self, kind_name: str, call: IncomingCall, caller: Caller) -> Do | Look:
+        command = self._commands[kind_name].get(call.op)
+        if command is not None:
+            return Do(caller, call.args_as(command), call.key)
+        query = self._queries[kind_name].get(call.op)
+        if query is not None:
+            return Look(caller, call.args_as(query))
+        raise WireError("unknown_op", f"kind {kind_name} has no operation {call.op[:64]}")
+
+    def _follow(self, subscription: Subscription, *, has_fallen_behind: bool) -> None:
+        try:
+            connection = subscription.connection
+            caller = caller_of(connection.identity, connection.session_id)
+            kind_name, key = self._resolve(subscription.target, caller)
+            ref = self._system.ref(kind_name, key)
+            self._admit(ref, caller, connection)
+            message = Follow(caller, subscription, has_fallen_behind)
+            ref.ask_nowait(message, FollowDone(subscription))
+        except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
+            subscription.fail(to_wire(error))
+
+    def _admit(self, ref: Ref, caller: Caller, connection: Connection) -> None:
+        """With a development token things come into being when first opened."""
+        if not caller.is_dev:
+            return
+        admitted = self._admitted.setdefault(connection, set())
+        if ref.actor_id not in admitted:
+            admitted.add(ref.actor_id)
+            ref.ask_nowait(Admit(caller), NobodyWaits())
+
+    def read_soon(self, call: IncomingCall, reading: Reading) -> None:
+        """Finish a query outside the actor, so that storage never holds an actor up."""
+        self._nursery.start_soon(self._read, call, reading)
+
+    async def _read(self, call: IncomingCall, reading: Reading) -> None:
+        try:
+            async with self._reads:
+                if call.abandoned:
+                    return
+                value = await reading.read(self._reader)
+            if not reading.is_permitted():
+                raise WireError("permission_denied", "you were shut out")
+        except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
+            call.fail(to_wire(error))
+        else:
+            call.reply(value)
