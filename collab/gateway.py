@@ -128,8 +128,10 @@ class CollabGateway:
     def call(self, call: IncomingCall) -> None:
         """Turn a call into a command or query and put it into its actor's mailbox."""
         try:
-            caller = caller_of(call.connection.identity, call.connection.session_id)
-            kind_name, key = self._resolve(call.target, caller)
+            caller = caller_of(
+                call.connection.identity, session_id=call.connection.session_id
+            )
+            kind_name, key = self._resolve(call.target)
             message = self._message_of(kind_name, call, caller)
             ref = self._system.ref(kind_name, key)
             self._admit(ref, caller, call.connection)
@@ -171,7 +173,7 @@ class CollabGateway:
 
     # ------------------------------------------------------------ inside
 
-    def _resolve(self, target: str, caller: Caller) -> tuple[str, str]:
+    def _resolve(self, target: str) -> tuple[str, str]:
         kind_name, key = parse_target(target)
         if kind_name not in self._kinds:
             raise WireError("unknown_target", f"no kind {kind_name}")
@@ -189,8 +191,8 @@ class CollabGateway:
     def _follow(self, subscription: Subscription, *, has_fallen_behind: bool) -> None:
         try:
             connection = subscription.connection
-            caller = caller_of(connection.identity, connection.session_id)
-            kind_name, key = self._resolve(subscription.target, caller)
+            caller = caller_of(connection.identity, session_id=connection.session_id)
+            kind_name, key = self._resolve(subscription.target)
             ref = self._system.ref(kind_name, key)
             self._admit(ref, caller, connection)
             message = Follow(caller, subscription, has_fallen_behind)

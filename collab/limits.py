@@ -18,6 +18,7 @@ ID_LEN_MAX: Final = 128
 TITLE_LEN_MAX: Final = 200
 DESCRIPTION_LEN_MAX: Final = 10_000
 NAME_LEN_MAX: Final = 100
+LABEL_LEN_MAX: Final = 32  # A status, a role.
 MODEL_LEN_MAX: Final = 100
 SYSTEM_PROMPT_LEN_MAX: Final = 32_000
 EMOJI_LEN_MAX: Final = 32
@@ -31,8 +32,14 @@ DURATION_MIN_MAX: Final = 24 * 60
 MESSAGE_PARTS_MAX: Final = 64
 MESSAGE_TAIL_MAX: Final = 100  # Newest messages held in memory and shown in a snapshot.
 MESSAGE_CACHE_MAX: Final = 400  # Older ones that a command touched.
+MESSAGE_BYTES_MAX: Final = 65_536  # One message's parts, packed: fits a fast frame's order.
+MESSAGE_TAIL_BYTES_MAX: Final = 131_072  # The tail, packed: six times that (JSON) fits an outbox.
+MESSAGE_PAGE_BYTES_MAX: Final = 131_072  # One page; a page holds one message whatever it weighs.
+TOOL_DEPTH_MAX: Final = 8  # Arguments and results of tools; the frame around them is 4 deep.
+URL_LEN_MAX: Final = 2_000
 REACTIONS_PER_MESSAGE_MAX: Final = 500
 EDITS_PER_MESSAGE_MAX: Final = 100
+BRANCHES_MAX: Final = 200  # Ends of the tree of messages, held in memory.
 
 # Transcripts. Times are milliseconds of speech time, from the start of the meeting.
 SPEECH_MS_MAX: Final = 24 * 3_600_000
@@ -46,6 +53,12 @@ TRANSCRIPT_TAIL_CHUNKS: Final = 200  # What a late joiner sees at once.
 
 # Users.
 USER_ITEMS_MAX: Final = 20_000  # Meetings and chats listed for one person.
+USER_UNLISTED_MAX: Final = 4_096  # Versions remembered of what was unlisted, against late signals.
+USER_PINS_MAX: Final = 100  # All of them are in the list's snapshot.
+
+# Chats.
+CHAT_MEMBERS_MAX: Final = 500  # All of them are in one snapshot; each gets a signal on a change.
+CHAT_TOUCH_MS: Final = 60_000  # While messages are posted, members' lists move at most this often.
 
 # Sign-in and the server.
 TOKEN_TTL_DEFAULT_S: Final = 3_600
@@ -57,10 +70,13 @@ DRAIN_TIMEOUT_S: Final = 6.0  # Together with the close of sockets and store bel
 DRAIN_TIMEOUT_MAX_S: Final = 600.0
 
 # The app.
+ASK_TIMEOUT_S: Final = 30.0
+IDLE_TIMEOUT_S: Final = 60.0  # An actor that nobody follows or calls leaves memory.
 READS_AT_ONCE_MAX: Final = 64  # Queries that read storage; the rest wait.
 OVERLOADED_RETRY_MS: Final = 500
 UNAVAILABLE_RETRY_MS: Final = 1_000
 SIGNALS_AT_ONCE_MAX: Final = 64  # Sent and not yet acknowledged.
+SIGNALS_UNSENT_MAX: Final = 10_000  # In memory, waiting for a retry included.
 SIGNALS_PAGE: Final = 256
 SIGNAL_TIMEOUT_S: Final = 10.0
 SIGNAL_RETRY_MIN_S: Final = 0.2

@@ -1,0 +1,224 @@
+"""Puts the server together, without a socket: the face for people who embed it.
+
+::
+
+    async with open_app(Path("data")) as app:
+        await app.do("chat:c1", CreateChat(title="Plans"), user_id="ann")
+        await app.do("chat:c1", PostMessage(text="hello"), user_id="ann", key="k1")
+        page = await app.look("chat:c1", MessagesPage(limit=10), user_id="ann")
+
+Order of closing: no new calls, what is in mailboxes is finished, snapshots, signals stop, storage.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import trio
+from attrs import field, frozen
+from uuid6 import uuid7
+
+from actors import ActorKind, ActorSystem, open_system
+from collab.following import Followers
+from collab.gateway import CollabGateway
+from collab.identity import Authenticator, open_authenticator
+from collab.kind import Caller, Kind
+from collab.kinds import BUILT_IN
+from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, IDLE_TIMEOUT_S
+from collab.live import Do, Done, LiveActor, Look, Reading, Surroundings
+from collab.names import parse_target
+from collab.signals import SignalRunner
+from collab.storage import MemoryStore, SqliteStore, open_store
+
+
+def system_clock_ms() -> int:
+    """Return Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_uuid() -> str:
+    """Return a fresh id that sorts by time."""
+    return str(uuid7())
+
+
+@frozen(kw_only=True)
+class AppSettings:
+    """What an app may be given from outside. Times in seconds."""
+
+    dev: bool = False
+    kinds: Iterable[Kind[Any]] = BUILT_IN
+    clock_ms: Callable[[], int] = system_clock_ms
+    new_id: Callable[[], str] = new_uuid
+    rng: random.Random = field(factory=random.Random)
+    batch_interval_s: float = BATCH_INTERVAL_S
+    idle_timeout_s: float = IDLE_TIMEOUT_S
+    identity: Authenticator | None = None  # None: development tokens and the own key.
+
+
+class App:
+    """The running actors, and the gateway that makes them reachable."""
+
+    def __init__(
+        self,
+        *,
+        store: SqliteStore | MemoryStore,
+        system: ActorSystem,
+        gateway: CollabGateway,
+        followers: Followers,
+        signals: SignalRunner,
+        identity: Authenticator,
+        settings: AppSettings,
+    ) -> None:
+        self.store = store
+        self.system = system
+        self.gateway = gateway
+        self.followers = followers
+        self.signals = signals
+        self.identity = identity
+        self.settings = settings
+        self._cork: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def use_cork(self, cork: Callable[[], AbstractContextManager[None]]) -> None:
+        """Have a wire server collect what each actor's batch sends into one write per socket."""
+        self._cork = cork
+
+    def cork(self) -> AbstractContextManager[None]:
+        """Return a context in which sends are collected."""
+        return self._cork()
+
+    async def do(
+        self, target: str, command: object, *, user_id: str, key: str | None = None
+    ) -> object:
+        """Perform *command* as *user_id*; return its value when it is durable.
+
+        Raises:
+          CollabError: refused; nothing changed.
+          ActorError, JournalError: it could not be handled; see their docstrings.
+
+        Cancelled: it may still happen. Give a *key* to be able to send it again.
+        """
+        answer = await self._ask(target, Do(Caller(user_id), command, key))
+        return cast("Done", answer).value
+
+    async def look(self, target: str, query: object, *, user_id: str) -> object:
+        """Ask *query* as *user_id*; return its value.
+
+        Raises:
+          CollabError: refused.
+
+        Cancelled: nothing happened.
+        """
+        answer = await self._ask(target, Look(Caller(user_id), query))
+        if isinstance(answer, Reading):
+            return await answer.read(self.store)
+        return cast("Done", answer).value
+
+    async def _ask(self, target: str, message: Do | Look) -> object:
+        kind, key = parse_target(target)
+        answer: object = await self.system.ref(kind, key).ask(message, timeout_s=ASK_TIMEOUT_S)
+        return answer
+
+    async def wait_failed(self) -> BaseException:
+        """Wait until storage has failed for good; return why. The program must end then.
+
+        Cancelled: nothing happened.
+        """
+        return await self.system.wait_failed()
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Finish what has been sent, snapshot, and take nothing more.
+
+        Cancelled: the rest is dropped; nothing acknowledged is lost.
+        """
+        await self.system.drain(timeout_s=timeout_s)
+
+
+@asynccontextmanager
+async def open_app(
+    directory: Path | str | None, settings: AppSettings | None = None
+) -> AsyncIterator[App]:
+    """Run the actors over *directory* (None: in memory, gone at the end).
+
+    Raises:
+      StoreUnusable: the directory is in use, of a newer version, damaged, full or unwritable.
+
+    Cancelled inside the block: drained as at its end.
+    """
+    settings = settings or AppSettings()
+    kinds = {kind.name: kind for kind in settings.kinds}
+    async with AsyncExitStack() as stack:
+        store: SqliteStore | MemoryStore
+        if directory is None:
+            store = MemoryStore()
+            identity = settings.identity or open_authenticator(
+                None, dev=settings.dev, clock_ms=settings.clock_ms
+            )
+        else:
+            path = Path(directory)
+            store = await stack.enter_async_context(
+                open_store(path, clock_ms=settings.clock_ms)
+            )
+            identity = settings.identity or open_authenticator(
+                path, dev=settings.dev, clock_ms=settings.clock_ms
+            )
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        stack.callback(nursery.cancel_scope.cancel)
+        followers = Followers()
+        apps: list[App] = []  # Filled below; actors start only when messages come.
+
+        def around() -> Surroundings:
+            app = apps[0]
+            return Surroundings(
+                timers=app.system.timers,
+                reader=app.store,
+                followers=app.followers,
+                clock_ms=settings.clock_ms,
+                new_id=settings.new_id,
+                cork=app.cork,
+                signals_stored=app.signals.wake,
+                batch_interval_s=settings.batch_interval_s,
+            )
+
+        system = await stack.enter_async_context(
+            open_system(_actor_kinds(kinds, settings, around), store)
+        )
+        gateway = CollabGateway(
+            system,
+            kinds,
+            identity,
+            journal=store,
+            reader=store,
+            followers=followers,
+            nursery=nursery,
+        )
+        signals = SignalRunner(store, system, kinds, settings.rng)
+        app = App(
+            store=store,
+            system=system,
+            gateway=gateway,
+            followers=followers,
+            signals=signals,
+            identity=identity,
+            settings=settings,
+        )
+        apps.append(app)
+        nursery.start_soon(signals.run)
+        yield app
+
+
+def _actor_kinds(
+    kinds: Mapping[str, Kind[Any]], settings: AppSettings, around: Callable[[], Surroundings]
+) -> list[ActorKind]:
+    return [
+        ActorKind(
+            name=kind.name,
+            make=lambda key, kind=kind: LiveActor(kind, key, around()),  # type: ignore[misc]
+            idle_timeout_s=settings.idle_timeout_s,
+        )
+        for kind in kinds.values()
+    ]
