@@ -13,17 +13,18 @@ Order of closing: no new calls, what is in mailboxes is finished, snapshots, sig
 from __future__ import annotations
 
 import random
+import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import trio
 from attrs import field, frozen
-from uuid6 import uuid7
 
 from actors import ActorKind, ActorSystem, open_system
+from collab.errors import PermissionDenied
 from collab.following import Followers
 from collab.gateway import CollabGateway
 from collab.identity import Authenticator, open_authenticator
@@ -41,9 +42,9 @@ def system_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def new_uuid() -> str:
-    """Return a fresh id that sorts by time."""
-    return str(uuid7())
+def new_random_id() -> str:
+    """Return a fresh id that nobody can guess: 96 random bits."""
+    return secrets.token_urlsafe(12)
 
 
 @frozen(kw_only=True)
@@ -53,7 +54,7 @@ class AppSettings:
     dev: bool = False
     kinds: Iterable[Kind[Any]] = BUILT_IN
     clock_ms: Callable[[], int] = system_clock_ms
-    new_id: Callable[[], str] = new_uuid
+    new_id: Callable[[], str] = new_random_id
     rng: random.Random = field(factory=random.Random)
     batch_interval_s: float = BATCH_INTERVAL_S
     idle_timeout_s: float = IDLE_TIMEOUT_S
@@ -115,7 +116,10 @@ class App:
         """
         answer = await self._ask(target, Look(Caller(user_id), query))
         if isinstance(answer, Reading):
-            return await answer.read(self.store)
+            value = await answer.read(self.store)
+            if not answer.is_permitted():
+                raise PermissionDenied("read", target)
+            return value
         return cast("Done", answer).value
 
     async def _ask(self, target: str, message: Do | Look) -> object:
@@ -160,30 +164,14 @@ async def open_app(
             )
         else:
             path = Path(directory)
-            store = await stack.enter_async_context(
-                open_store(path, clock_ms=settings.clock_ms)
-            )
+            store = await stack.enter_async_context(open_store(path, clock_ms=settings.clock_ms))
             identity = settings.identity or open_authenticator(
                 path, dev=settings.dev, clock_ms=settings.clock_ms
             )
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
         followers = Followers()
-        apps: list[App] = []  # Filled below; actors start only when messages come.
-
-        def around() -> Surroundings:
-            app = apps[0]
-            return Surroundings(
-                timers=app.system.timers,
-                reader=app.store,
-                followers=app.followers,
-                clock_ms=settings.clock_ms,
-                new_id=settings.new_id,
-                cork=app.cork,
-                signals_stored=app.signals.wake,
-                batch_interval_s=settings.batch_interval_s,
-            )
-
+        around: list[Surroundings] = []  # Filled below, before the first message comes.
         system = await stack.enter_async_context(
             open_system(_actor_kinds(kinds, settings, around), store)
         )
@@ -206,18 +194,29 @@ async def open_app(
             identity=identity,
             settings=settings,
         )
-        apps.append(app)
+        around.append(
+            Surroundings(
+                timers=system.timers,
+                reader=store,
+                followers=followers,
+                clock_ms=settings.clock_ms,
+                new_id=settings.new_id,
+                cork=app.cork,
+                signals_stored=signals.wake,
+                batch_interval_s=settings.batch_interval_s,
+            )
+        )
         nursery.start_soon(signals.run)
         yield app
 
 
 def _actor_kinds(
-    kinds: Mapping[str, Kind[Any]], settings: AppSettings, around: Callable[[], Surroundings]
+    kinds: Mapping[str, Kind[Any]], settings: AppSettings, around: Sequence[Surroundings]
 ) -> list[ActorKind]:
     return [
         ActorKind(
             name=kind.name,
-            make=lambda key, kind=kind: LiveActor(kind, key, around()),  # type: ignore[misc]
+            make=lambda key, kind=kind: LiveActor(kind, key, around[0]),  # type: ignore[misc]
             idle_timeout_s=settings.idle_timeout_s,
         )
         for kind in kinds.values()

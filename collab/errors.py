@@ -5,6 +5,7 @@
     actors.Refused
     └── CollabError             carries a stable code for the wire (see ``protocol.errors.CODES``)
         ├── BadRequest          the arguments make no sense, whoever asks and whenever
+        ├── UnknownTopic        the kind has no such topic
         ├── NotFound            the thing named does not exist (or is not for you to know of)
         ├── Conflict            the thing is not in the state that this needs; look and decide again
         ├── PermissionDenied    your role does not allow this
@@ -35,6 +36,12 @@ class BadRequest(CollabError):
     """The arguments make no sense, whoever asks and whenever."""
 
     code = "bad_request"
+
+
+class UnknownTopic(CollabError):
+    """The kind has no such topic."""
+
+    code = "unknown_topic"
 
 
 class NotFound(CollabError):

@@ -23,11 +23,12 @@ from typing import Any
 
 import msgpack
 from attrs import frozen
+from protocol.structure import pack, structure, unstructure
 
 from actors import Actor, Decision, Hub, Item, PresenceBoard, Record, Timers
 from collab.answers import Answers, Remembered
 from collab.envelope import Entry, EventCodec
-from collab.errors import Conflict, NotFound, PermissionDenied
+from collab.errors import BadRequest, PermissionDenied, UnknownTopic
 from collab.following import PRESENCE_TOPIC, Follower, Followers
 from collab.kind import Answer, Caller, Context, Kind, Reader, Signal, Stamp
 from collab.limits import BATCH_INTERVAL_S, PRESENCE_INTERVAL_S, RING_EVENTS_MAX
@@ -35,7 +36,6 @@ from collab.storage import SignalRow
 from protocol.errors import WireError
 from protocol.gateway import Subscription
 from protocol.limits import CATCH_UP_EVENTS_MAX
-from protocol.structure import pack, structure, unstructure
 
 SNAPSHOT_FORMAT = 1
 
@@ -274,10 +274,10 @@ class LiveActor(Actor[Message, Entry]):
         caller, subscription = message.caller, message.subscription
         topics = subscription.topics - {PRESENCE_TOPIC}
         if not topics:
-            raise Conflict("presence goes with at least one other topic")
+            raise BadRequest("presence goes with at least one other topic")
         for topic in sorted(topics):
             if topic not in self._kind.topics:
-                raise NotFound(f"kind {self._kind.name} has no topic {topic}")
+                raise UnknownTopic(f"kind {self._kind.name} has no topic {topic}")
             self._check(caller, f"read:{topic}")
         if message.has_fallen_behind:
             return self._reset(caller, subscription, "fell_behind")
@@ -302,16 +302,12 @@ class LiveActor(Actor[Message, Entry]):
             lambda: subscription.resumed(epoch=self.epoch, behind=behind),
         )
 
-    def _reset(
-        self, caller: Caller, subscription: Subscription, reason: str
-    ) -> Decision[Entry]:
+    def _reset(self, caller: Caller, subscription: Subscription, reason: str) -> Decision[Entry]:
         topics_now, seq = self._snapshots(caller, subscription), self.seq
         return self._attach(
             caller,
             subscription,
-            lambda: subscription.reset(
-                reason=reason, epoch=self.epoch, seq=seq, topics=topics_now
-            ),
+            lambda: subscription.reset(reason=reason, epoch=self.epoch, seq=seq, topics=topics_now),
         )
 
     def _snapshots(self, caller: Caller, subscription: Subscription) -> Mapping[str, Any]:
@@ -370,8 +366,8 @@ class LiveActor(Actor[Message, Entry]):
         """Show a durable event to its topic's followers; shut out whom it revokes first."""
         self._seq_published = seq
         hub = self._hub
-        if hub is None or hub.is_empty:
-            return
+        if hub is None:
+            return  # Nobody has followed since activation: resumes read the journal.
         for user_id in self._kind.revokes(self.state, event.event):
             self._shut_out(user_id)
         topic = self._codec.topic_of(event)
