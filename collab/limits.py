@@ -50,6 +50,21 @@ BUCKET_MS: Final = 60_000  # Width of a time bucket.
 SEAL_DELAY_MS: Final = 10_000  # A bucket seals when speech time is this far past its end.
 LATENESS_MS_MAX: Final = 600_000  # Later chunks are refused: their segment is forgotten.
 TRANSCRIPT_TAIL_CHUNKS: Final = 200  # What a late joiner sees at once.
+PROVIDER_LEN_MAX: Final = 64
+SEGMENT_LEN_MAX: Final = 128
+REVISION_MAX: Final = 2**31 - 1
+LANGUAGE_LEN_MAX: Final = 35  # The longest well-known BCP 47 tag.
+CHUNKS_PER_CALL_MAX: Final = 100  # What a transcriber may send in one call after an outage.
+OPEN_LINES_MAX: Final = 1_500  # Unsealed lines in memory; beyond, buckets seal early.
+OPEN_TEXT_LEN_MAX: Final = 100_000  # Characters of them: a bucket stays below one wire frame.
+BUCKET_PARTS_MAX: Final = 1_000  # Position of a part in its listing is bucket * 1000 + part.
+KNOWN_SEGMENTS_MAX: Final = 100_000  # Within the lateness window; 28 bytes each once sealed.
+TRANSCRIPT_PAGE_DEFAULT: Final = 2  # Bucket parts in a page.
+TRANSCRIPT_PAGE_MAX: Final = 10
+TRANSCRIPT_PAGE_BYTES_MAX: Final = 262_144  # Packed; a page holds one part whatever it weighs.
+TRANSCRIPT_RANGE_MS_MAX: Final = 600_000  # Speech time that one range query may span.
+TRANSCRIPT_RANGE_PARTS_MAX: Final = 100  # Read for one range query; the rest with the next one.
+TRANSCRIPT_RANGE_LINES_MAX: Final = 1_000
 
 # Users.
 USER_ITEMS_MAX: Final = 20_000  # Meetings and chats listed for one person.
@@ -65,7 +80,6 @@ TOKEN_TTL_DEFAULT_S: Final = 3_600
 TOKEN_TTL_MAX_S: Final = 366 * 86_400  # A bot's token for a year; nothing lives for ever.
 BATCH_INTERVAL_MIN_S: Final = 0.05  # Faster than people read; costs a frame each.
 BATCH_INTERVAL_MAX_S: Final = 0.25  # Slower than that is not live.
-IDLE_TIMEOUT_S: Final = 300.0  # An actor that nobody watches leaves memory after this.
 DRAIN_TIMEOUT_S: Final = 6.0  # Together with the close of sockets and store below 10 s.
 DRAIN_TIMEOUT_MAX_S: Final = 600.0
 
@@ -85,3 +99,5 @@ SIGNAL_RETRY_MAX_S: Final = 60.0
 assert 0.05 <= BATCH_INTERVAL_S <= 0.25
 assert MESSAGE_TAIL_MAX < MESSAGE_CACHE_MAX
 assert SEAL_DELAY_MS < LATENESS_MS_MAX
+assert CHUNK_MS_MAX <= BUCKET_MS  # A segment is looked for one bucket to either side.
+assert OPEN_LINES_MAX < KNOWN_SEGMENTS_MAX
