@@ -49,8 +49,15 @@ RECONNECT_DELAY_MIN_S: Final = 0.1
 RECONNECT_DELAY_MAX_S: Final = 15.0
 OFFLINE_QUEUE_MAX: Final = 10_000
 FOLLOW_BUFFER_EVENTS_MAX: Final = 10_000
+CALLS_IN_FLIGHT_MAX: Final = 512  # Sent and unanswered; the rest waits in the client.
+LINK_QUEUE_MAX: Final = 4_096  # Small messages waiting for the socket; more means it is stuck.
+SERVER_FRAME_BYTES_MAX: Final = 8_388_608  # What a client takes; a snapshot may pass 1 MiB.
+DRAIN_WAIT_S: Final = 10.0  # For answers after the server's goodbye.
+TOKEN_REFRESH_MARGIN_S: Final = 60.0  # How long before its end a token is replaced.
 
 assert FAST_FRAME_BYTES_MAX < FRAME_BYTES_MAX <= OUTBOX_HARD_BYTES
 assert OUTBOX_SOFT_BYTES < OUTBOX_HARD_BYTES
+assert CALLS_IN_FLIGHT_MAX <= OPEN_CALLS_MAX // 2
+assert SERVER_FRAME_BYTES_MAX >= OUTBOX_HARD_BYTES
 assert KIND_LEN_MAX + 1 + KEY_LEN_MAX <= TARGET_LEN_MAX
 assert KEEPALIVE_INTERVAL_S < 30
