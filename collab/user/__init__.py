@@ -1,0 +1,1 @@
+"""A person's own actor: the live list of their meetings and chats."""
