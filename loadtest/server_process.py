@@ -86,7 +86,7 @@ class ServerProcess:
                 await self._process.wait()
 
     async def stop(self) -> int:
-        """Ask it to drain (SIGTERM); return its exit code. After ``STOP_TIMEOUT_S`` it is killed."""
+        """Ask it to drain (SIGTERM); return its exit code. Killed after ``STOP_TIMEOUT_S``."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         with trio.move_on_after(STOP_TIMEOUT_S):
