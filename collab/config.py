@@ -1,0 +1,154 @@
+"""Every setting of the server: its default, its range, and one sentence about it.
+
+``collab.config_sources`` says where values come from; the flags of ``collab serve`` are these
+same names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+from attrs import field, frozen
+from attrs.validators import and_, ge, le, max_len, min_len
+
+from collab.limits import (
+    BATCH_INTERVAL_MAX_S,
+    BATCH_INTERVAL_MIN_S,
+    BATCH_INTERVAL_S,
+    DRAIN_TIMEOUT_MAX_S,
+    DRAIN_TIMEOUT_S,
+    IDLE_TIMEOUT_S,
+)
+from protocol.limits import (
+    CONNECTIONS_MAX,
+    CONNECTIONS_PER_ADDRESS_MAX,
+    HANDSHAKE_TIMEOUT_S,
+    MESSAGE_BURST,
+    MESSAGE_RATE_PER_S,
+)
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "json", "text"]
+
+
+def _about(text: str) -> dict[str, str]:
+    return {"about": text}
+
+
+def _between(low: float, high: float) -> Any:
+    return and_(ge(low), le(high))
+
+
+def _length(low: int, high: int) -> Any:
+    return and_(min_len(low), max_len(high))
+
+
+@frozen(kw_only=True)
+class Config:
+    """Settings of one server. Making one checks it.
+
+    Raises:
+      ValueError: a value is out of its range, or two do not fit together.
+    """
+
+    host: str = field(
+        default="127.0.0.1", validator=_length(1, 255), metadata=_about("Address to listen on.")
+    )
+    port: int = field(
+        default=8787,
+        validator=_between(0, 65_535),
+        metadata=_about("Port to listen on; 0: any free one."),
+    )
+    data: Path = field(
+        default=Path("data"), metadata=_about("Data directory; made if it is missing.")
+    )
+    dev: bool = field(
+        default=False, metadata=_about("Development: a token is dev:USER. Loopback only.")
+    )
+    tls_cert: Path | None = field(
+        default=None, metadata=_about("Certificate chain (PEM); needs the key.")
+    )
+    tls_key: Path | None = field(
+        default=None, metadata=_about("Private key (PEM) of the certificate.")
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, 100),
+        metadata=_about("Origins of web pages that may connect; none: the server's own."),
+    )
+    connections_max: int = field(
+        default=CONNECTIONS_MAX,
+        validator=_between(1, 1_000_000),
+        metadata=_about("Connections at once."),
+    )
+    connections_per_address_max: int = field(
+        default=CONNECTIONS_PER_ADDRESS_MAX,
+        validator=_between(1, 1_000_000),
+        metadata=_about("Connections at once of one address."),
+    )
+    message_rate_per_s: float = field(
+        default=MESSAGE_RATE_PER_S,
+        validator=_between(1, 1_000_000),
+        metadata=_about("Messages per second of one connection."),
+    )
+    message_burst: int = field(
+        default=MESSAGE_BURST,
+        validator=_between(1, 1_000_000),
+        metadata=_about("Messages at once of one connection."),
+    )
+    batch_interval_ms: float = field(
+        default=BATCH_INTERVAL_S * 1000,
+        validator=_between(BATCH_INTERVAL_MIN_S * 1000, BATCH_INTERVAL_MAX_S * 1000),
+        metadata=_about("Batched topics (transcripts) flush at most this often: 50 to 250."),
+    )
+    idle_timeout_s: float = field(
+        default=IDLE_TIMEOUT_S,
+        validator=_between(1, 86_400),
+        metadata=_about("What nobody watches leaves memory after this."),
+    )
+    handshake_timeout_s: float = field(
+        default=HANDSHAKE_TIMEOUT_S,
+        validator=_between(0.1, 300),
+        metadata=_about("From accept to an accepted sign-in."),
+    )
+    drain_timeout_s: float = field(
+        default=DRAIN_TIMEOUT_S,
+        validator=_between(0, DRAIN_TIMEOUT_MAX_S),
+        metadata=_about("After SIGTERM, open calls may take so long."),
+    )
+    log_level: LogLevel = field(default="info", metadata=_about("debug, info, warning or error."))
+    log_format: LogFormat = field(
+        default="auto", metadata=_about("json, text, or auto: text on a terminal.")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together: give both or neither")
+        if self.dev and not is_loopback(self.host):
+            raise ValueError(
+                f"dev needs a host on loopback, not {self.host!r}: "
+                "anybody who can connect could be anybody"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach *host*."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def setting_names() -> tuple[str, ...]:
+    """Return the names of all settings, in the order of the class."""
+    return tuple(attribute.name for attribute in attrs.fields(Config))
+
+
+def about(name: str) -> str:
+    """Return the sentence that explains a setting."""
+    return str(getattr(attrs.fields(Config), name).metadata["about"])
