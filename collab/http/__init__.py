@@ -1,0 +1,7 @@
+"""HTTP next to the WebSocket, on the same port: health, readiness, metrics."""
+
+from collab.http.app import Readiness as Readiness
+from collab.http.app import make_http_app as make_http_app
+from collab.http.figures import Figure as Figure
+from collab.http.figures import FigureKind as FigureKind
+from collab.http.figures import figures_of as figures_of

@@ -1,0 +1,114 @@
+"""Logging of the server: lines for people on a terminal, JSON lines for machines.
+
+Everything goes through the standard library's ``logging``. Ids (actor, session, error) are given
+as ``extra=`` and become fields. Two rules hold for every line, whoever writes it:
+
+* No token. A guard blanks whatever looks like one, in messages, fields and tracebacks. It is the
+  last resort, not the plan: nobody logs tokens in the first place.
+* One event is one line: line ends within a value are escaped in JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+import orjson
+from rich.console import Console
+from rich.logging import RichHandler
+
+from collab.config import LogFormat, LogLevel
+
+_BLANK: Final = "[redacted]"
+# A signed token; a development token; what follows "token=", "Bearer " or '"token":'.
+_SECRET: Final = re.compile(
+    r"eyJ[\w-]{4,}\.[\w-]*(?:\.[\w-]*)?"
+    r"|\bdev:[\w.@+|=~:-]+"
+    r"|(?<=token=)[^\s&'\"]+"
+    r"|(?<=[Bb]earer )[^\s'\"]+"
+    r"|(?<=\"token\":\")[^\"]+"
+    r"|(?<=\"token\": \")[^\"]+"
+    r"|(?<='token': ')[^']+"
+)
+# What every record has; the rest came with ``extra=``.
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+def redact(text: str) -> str:
+    """Return *text* with everything that looks like a token blanked."""
+    return _SECRET.sub(_BLANK, text)
+
+
+class TextFormatter(logging.Formatter):
+    """``message  key=value …``; a traceback follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the redacted text of *record*."""
+        return redact(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Append what came with ``extra=``."""
+        extras = "".join(f"  {key}={value}" for key, value in _extras(record).items())
+        return super().formatMessage(record) + extras
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: ``at``, ``level``, ``logger``, ``message``, ids, ``error``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the redacted line of *record*."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        for key, value in _extras(record).items():
+            line.setdefault(key, _plain(value))
+        if record.exc_info:
+            line["error"] = redact(self.formatException(record.exc_info))
+        return orjson.dumps(line).decode()
+
+
+def configure_logs(
+    level: LogLevel, log_format: LogFormat, *, stream: TextIO | None = None
+) -> logging.Handler:
+    """Send everything at *level* and above to *stream* (standard error); return the handler.
+
+    Call it once, from a program's main function; a library must not. Calling it again replaces
+    what it had set up.
+    """
+    stream = stream or sys.stderr
+    handler: logging.Handler
+    if log_format == "json" or (log_format == "auto" and not stream.isatty()):
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(JsonFormatter())
+    elif stream.isatty():
+        handler = RichHandler(console=Console(file=stream), show_path=False, markup=False)
+        handler.setFormatter(TextFormatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # Below "warning" these speak of every connection; ours say what matters of them.
+    for noisy in ("hypercorn", "trio-websocket", "wsproto", "h11"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return handler
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _plain(value: object) -> bool | int | float | str | None:
+    """Return *value* as a JSON scalar: whatever is nested becomes text, and is guarded as text."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    return redact(str(value))
