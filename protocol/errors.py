@@ -3,6 +3,7 @@
 ::
 
     WireError                   an answer: goes to the peer as code, message, retryable
+    ├── Unreadable              a message that could not be read; knows its ref if that could
     └── ProtocolViolation       the peer broke the protocol: answered by closing with close_code
     ClientError                 raised by the client library
     ├── CallFailed              the server answered with an error (the remote side's)
@@ -76,6 +77,13 @@ class WireError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+@define(eq=False)
+class Unreadable(WireError):
+    """One message was not readable: answered under *ref*, and the connection goes on."""
+
+    ref: int | None = field(default=None, kw_only=True)
 
 
 @define(eq=False)

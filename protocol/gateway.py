@@ -26,8 +26,9 @@ from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
 
+from protocol.codec import encode
 from protocol.errors import WireError
-from protocol.messages import Cursor
+from protocol.messages import Cursor, Events
 
 T = TypeVar("T")
 
@@ -62,6 +63,20 @@ class EventFrame:
         self.seq = seq
         self.events = events
         self._encoded: dict[str, bytes] = {}  # subprotocol -> a whole WebSocket frame
+
+    def bytes_for(self, subprotocol: str) -> bytes:
+        """Return the whole WebSocket frame, made at the first call and shared by all later ones.
+
+        Raises:
+          TypeError: an event holds something that the encoding cannot carry: the owner's mistake.
+        """
+        frame = self._encoded.get(subprotocol)
+        if frame is None:
+            message = Events(
+                target=self.target, after=self.after, seq=self.seq, events=tuple(self.events)
+            )
+            frame = self._encoded[subprotocol] = encode(message, subprotocol)
+        return frame
 
 
 class Connection(Protocol):

@@ -8,7 +8,8 @@ from typing import Final
 FRAME_BYTES_MAX: Final = 1_048_576  # A large paste fits; a hostile frame costs one parse.
 FAST_FRAME_BYTES_MAX: Final = 65_535  # Larger frames go through trio-websocket.
 NESTING_MAX: Final = 16  # Deepest of our own messages is 6.
-REF_MAX: Final = 2**53 - 1  # What every JSON client can count to.
+INT_MAX: Final = 2**53 - 1  # What every JSON client can count to.
+REF_MAX: Final = INT_MAX
 TARGET_LEN_MAX: Final = 160  # kind, colon, key
 KEY_LEN_MAX: Final = 128
 KIND_LEN_MAX: Final = 31
@@ -29,10 +30,15 @@ CALL_DEADLINE_DEFAULT_MS: Final = 30_000
 CALL_DEADLINE_MAX_MS: Final = 120_000
 MESSAGE_RATE_PER_S: Final = 500.0  # Refill of a connection's token bucket.
 MESSAGE_BURST: Final = 2_000
+MESSAGE_DEBT_MAX: Final = 1_000  # Refused messages in a row before a client that goes on is closed.
 CONNECTIONS_PER_ADDRESS_MAX: Final = 10_000  # Loopback load tests need thousands; lower it outside.
 CONNECTIONS_MAX: Final = 20_000
 KEEPALIVE_INTERVAL_S: Final = 20.0  # Below the 30 s at which proxies and y-websocket give up.
 KEEPALIVE_TIMEOUT_S: Final = 20.0
+SILENCE_TIMEOUT_S: Final = 2 * KEEPALIVE_INTERVAL_S + KEEPALIVE_TIMEOUT_S  # Two pings may be lost.
+DEADLINE_TICK_S: Final = 0.05  # How late a deadline may be noticed.
+RECONNECT_SPREAD_MIN_MS: Final = 500  # After a goodbye clients come back spread over this span.
+RECONNECT_SPREAD_MAX_MS: Final = 5_000
 GOODBYE_TIMEOUT_S: Final = 2.0  # For the close handshake.
 TOKEN_GRACE_S: Final = 30.0  # Leeway for clocks.
 
@@ -41,6 +47,7 @@ OUTBOX_SOFT_BYTES: Final = 262_144  # Above it subscriptions lag: they re-read l
 OUTBOX_HARD_BYTES: Final = 1_048_576  # Replies and snapshots may go this far; then it is closed.
 OUTBOX_FRAMES_MAX: Final = 4_096
 SLOW_CONSUMER_TIMEOUT_S: Final = 15.0  # A backlog without progress for so long ends the connection.
+SLOW_CONSUMER_CHECK_S: Final = SLOW_CONSUMER_TIMEOUT_S / 5  # How late it may be noticed.
 CATCH_UP_PAGE_EVENTS: Final = 500
 CATCH_UP_EVENTS_MAX: Final = 20_000  # More missed than this: a reset is cheaper for both sides.
 
@@ -54,6 +61,21 @@ LINK_QUEUE_MAX: Final = 4_096  # Small messages waiting for the socket; more mea
 SERVER_FRAME_BYTES_MAX: Final = 8_388_608  # What a client takes; a snapshot may pass 1 MiB.
 DRAIN_WAIT_S: Final = 10.0  # For answers after the server's goodbye.
 TOKEN_REFRESH_MARGIN_S: Final = 60.0  # How long before its end a token is replaced.
+
+# The port and one socket.
+HEAD_BYTES_MAX: Final = 16_384  # Of an HTTP request: a token in the URL and a page of cookies fit.
+RECEIVE_BYTES: Final = 65_536  # Taken from the kernel at once.
+PIECE_BYTES: Final = 16_384  # Large frames reach trio-websocket in no smaller pieces.
+FRAGMENT_BYTES_MEAN_MIN: Final = 64  # A message may have frame_bytes_max / 64 fragments.
+CONTROL_RATE_PER_S: Final = 20.0  # Pings and pongs of one peer; keepalive needs one in 20 s.
+CONTROL_BURST: Final = 200
+FAST_RUN_MAX: Final = 64  # Messages handed over before other tasks get a turn.
+PUMP_BYTES_MAX: Final = 262_144  # Gathered for one system call.
+PUMP_WRITES_MAX: Final = 64
+LINGER_BYTES_MAX: Final = 4_194_304  # Read and dropped so that a goodbye is not lost to a reset.
+HTTP_KEEP_ALIVE_S: Final = 30.0
+REFUSALS_MAX: Final = 64  # Connections over a bound that are told so at the same time.
+ACCEPT_PAUSE_S: Final = 0.1  # After the process ran out of files.
 
 assert FAST_FRAME_BYTES_MAX < FRAME_BYTES_MAX <= OUTBOX_HARD_BYTES
 assert OUTBOX_SOFT_BYTES < OUTBOX_HARD_BYTES

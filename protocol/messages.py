@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
-from attrs.validators import and_, ge, instance_of, le, max_len, optional
+from attrs.validators import and_, ge, le, max_len, optional
 
 from protocol.limits import (
     CALL_DEADLINE_MAX_MS,
@@ -51,12 +51,17 @@ SUBPROTOCOL_JSON: Final = "collab.v1.json"
 SUBPROTOCOL_MSGPACK: Final = "collab.v1.msgpack"
 
 
+def _check_ref(_message: object, attribute: Any, ref: int) -> None:
+    if not 0 <= ref <= REF_MAX:
+        raise ValueError(f"{attribute.name} must be from 0 to {REF_MAX}")
+
+
 def _ref() -> Any:
-    return field(validator=and_(instance_of(int), ge(0), le(REF_MAX)))
+    return field(validator=_check_ref)
 
 
 def _text(len_max: int) -> Any:
-    return field(validator=and_(instance_of(str), max_len(len_max)))
+    return field(validator=max_len(len_max))
 
 
 @frozen(kw_only=True)
@@ -161,6 +166,7 @@ class Leave:
     TAG: ClassVar[str] = "goodbye"
 
 
+# What the server takes and sends. The codec's tables are made from these.
 ClientMessage = Hello | Auth | Call | Cancel | Subscribe | Unsubscribe | SetPresence | Ping | Leave
 
 # ---------------------------------------------------------------- server -> client
@@ -190,7 +196,10 @@ class Reply:
 
 @frozen(kw_only=True)
 class Error:
-    """A call or subscription was refused or failed; without ``ref``, a message was not readable."""
+    """A call or subscription was refused or failed.
+
+    Without ``ref``: a message that has none, or that was not readable.
+    """
 
     TAG: ClassVar[str] = "error"
     ref: int | None = None
