@@ -17,11 +17,13 @@ Tags of commands, queries and events are journaled or on the wire: they never ch
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
 S = TypeVar("S")
+
+RECHECK: Final = ""  # No user's id; see ``Kind.revokes``.
 
 
 class Tagged(Protocol):
@@ -176,7 +178,8 @@ class Kind(Generic[S]):
     load: Callable[[S, str, Sequence[Item]], None] | None = None
     # With ``Caller.is_dev``: events that let the caller in, before any command or subscription.
     welcome: Callable[[S, Caller, Context], Sequence[Any]] = lambda _state, _caller, _context: ()
-    # Which user an event shuts out, if any: their subscriptions end right after it.
+    # Which users an event shuts out, if any: their subscriptions end right after it. ``RECHECK``
+    # among them: everybody whose role does not let them read any more, whoever that is.
     revokes: Callable[[S, Any], Sequence[str]] = lambda _state, _event: ()
     # Encode and decode the whole state; None: the codec for attrs classes.
     state_type: type | None = None

@@ -12,6 +12,7 @@ from attrs import NOTHING, field
 from attrs.validators import optional
 
 from collab.limits import ID_LEN_MAX
+from collab.names import is_key
 
 SEQ_MAX: Final = 2**53 - 1  # What every JSON client can count to.
 
@@ -47,6 +48,16 @@ class _Id(_Text):
             raise ValueError(f"{attribute.name} has a space or a control character")
 
 
+class _UserId:
+    """Validator: an id that can be the key of ``user:ID``."""
+
+    __slots__ = ()
+
+    def __call__(self, _instance: object, attribute: Any, value: object) -> None:
+        if not isinstance(value, str) or not is_key(value):
+            raise ValueError(f"{attribute.name} is not a user id")
+
+
 class _Between:
     """Validator: a whole number within bounds."""
 
@@ -71,6 +82,11 @@ def identifier(len_max: int = ID_LEN_MAX, *, default: Any = NOTHING) -> Any:
     """Return a field for an id: printable, without spaces; a None default allows None."""
     check = _Id(1, len_max)
     return field(default=default, validator=optional(check) if default is None else check)
+
+
+def user_id() -> Any:
+    """Return a field for a user's id."""
+    return field(validator=_UserId())
 
 
 def number(low: int, high: int, *, default: Any = NOTHING) -> Any:

@@ -1,0 +1,98 @@
+"""``chat:ID``: a shared chat, with people, settings and messages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from collab import messages
+from collab.chat import rules, view
+from collab.chat.commands import (
+    AddMember,
+    BranchChat,
+    ChatBranched,
+    ChatCreated,
+    ChatDeleted,
+    ChatPublished,
+    ChatRenamed,
+    ChatTransferred,
+    ChatUpdated,
+    CreateChat,
+    DeleteChat,
+    GetBranches,
+    GetChat,
+    LeaveChat,
+    MemberAdded,
+    MemberRemoved,
+    MemberRoleSet,
+    PublishChat,
+    RemoveMember,
+    RenameChat,
+    SetMemberRole,
+    TransferChat,
+    UpdateChat,
+)
+from collab.chat.state import ChatState
+from collab.kind import Kind, Topic
+from collab.permission.table import permissions_for
+
+CHAT: Final = Kind(
+    name="chat",
+    new_state=ChatState,
+    commands={
+        CreateChat: rules.create,
+        RenameChat: rules.rename,
+        UpdateChat: rules.update,
+        PublishChat: rules.publish,
+        DeleteChat: rules.delete,
+        TransferChat: rules.transfer,
+        AddMember: rules.add_member,
+        RemoveMember: rules.remove_member,
+        SetMemberRole: rules.set_member_role,
+        LeaveChat: rules.leave,
+        BranchChat: rules.branch,
+        **messages.COMMANDS,
+    },
+    queries={
+        query: view.existing(answer)
+        for query, answer in {
+            GetChat: view.get,
+            GetBranches: view.branches,
+            **messages.QUERIES,
+        }.items()
+    },
+    events={
+        ChatCreated: rules.was_created,
+        ChatRenamed: rules.was_renamed,
+        ChatUpdated: rules.was_updated,
+        ChatPublished: rules.was_published,
+        ChatDeleted: rules.was_deleted,
+        ChatTransferred: rules.was_transferred,
+        MemberAdded: rules.was_added,
+        MemberRemoved: rules.was_removed,
+        MemberRoleSet: rules.role_was_set,
+        ChatBranched: rules.was_branched,
+        **messages.EVENTS,
+        messages.MessagePosted: rules.was_posted,
+    },
+    topics={
+        "state": Topic(
+            events=(ChatCreated, ChatRenamed, ChatUpdated, ChatPublished, ChatDeleted),
+            snapshot=view.state_now,
+        ),
+        "members": Topic(
+            events=(ChatTransferred, MemberAdded, MemberRemoved, MemberRoleSet),
+            snapshot=view.members_now,
+        ),
+        "messages": Topic(
+            events=(*messages.TOPIC_EVENTS, ChatBranched), snapshot=messages.snapshot
+        ),
+    },
+    role_of=ChatState.role_of,
+    permissions=permissions_for("chat"),
+    rows=messages.rows,
+    signals_of=view.signals_of,
+    needs=view.needs,
+    load=messages.load,
+    welcome=rules.welcome,
+    revokes=view.revokes,
+)

@@ -1,0 +1,130 @@
+"""What readers see of a chat, whom it tells about itself, and whom it shuts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from collab.chat.commands import (
+    BranchChat,
+    ChatCreated,
+    ChatDeleted,
+    ChatPublished,
+    ChatRenamed,
+    ChatTransferred,
+    GetBranches,
+    GetChat,
+    MemberAdded,
+    MemberRemoved,
+    MemberRoleSet,
+)
+from collab.chat.state import ChatState
+from collab.errors import NotFound
+from collab.kind import RECHECK, Answer, Caller, Context, Signal, Stamp
+from collab.messages import MessagePosted, missing
+from collab.messages import needs as messages_need
+from collab.user.commands import ListItem, UnlistItem
+
+# ---------------------------------------------------------------- queries and snapshots
+
+
+def existing(
+    answer: Callable[[ChatState, Any, Context], Answer],
+) -> Callable[[ChatState, Any, Context], Answer]:
+    """Return *answer*, but NotFound for a chat that was deleted."""
+
+    def answer_if_it_exists(state: ChatState, query: Any, context: Context) -> Answer:
+        if not state.exists:
+            raise NotFound("this chat was deleted")
+        return answer(state, query, context)
+
+    return answer_if_it_exists
+
+
+def get(state: ChatState, _query: GetChat, context: Context) -> Answer:
+    """Return the settings, and the caller's role."""
+    return Answer({**state.plain(), "role": state.role_of(context.caller)})
+
+
+def branches(state: ChatState, _query: GetBranches, _context: Context) -> Answer:
+    """Return the ends of all branches, the one that grew last at the end."""
+    log = state.messages
+    return Answer({"leaf": log.leaf, "leaves": list(log.leaves)})
+
+
+def state_now(state: ChatState, _caller: Caller) -> Mapping[str, Any]:
+    """Return the snapshot of topic ``state``."""
+    return state.plain()
+
+
+def members_now(state: ChatState, _caller: Caller) -> Mapping[str, Any]:
+    """Return the snapshot of topic ``members``: user id to role."""
+    return {"members": dict(state.members)}
+
+
+def needs(state: ChatState, command: Any) -> Mapping[str, Sequence[int]]:
+    """Return the old messages that *command* names."""
+    if type(command) is BranchChat:
+        return missing(state.messages, [command.message_id])
+    return messages_need(state, command)
+
+
+# ---------------------------------------------------------------- consequences
+
+
+def signals_of(state: ChatState, event: Any, stamp: Stamp) -> Sequence[Signal]:
+    """Return what members' own lists are told.
+
+    A message moves the lists only if none did for ``CHAT_TOUCH_MS``: a busy chat costs its members
+    one signal a minute, not one a message.
+    """
+    kind = type(event)
+    if kind is MessagePosted:
+        return _all_listed(state, stamp) if state.listed_seq == stamp.seq else ()
+    if kind in (ChatCreated, ChatRenamed):
+        return _all_listed(state, stamp)
+    if kind in (MemberAdded, MemberRoleSet):
+        return [_listed(state, event.user_id, stamp)]
+    if kind is ChatTransferred:
+        return [_listed(state, user_id, stamp) for user_id in (stamp.by, event.owner_id)]
+    if kind is MemberRemoved:
+        return [_unlisted(state, event.user_id, stamp)]
+    if kind is ChatDeleted:
+        return [_unlisted(state, user_id, stamp) for user_id in state.members]
+    return ()
+
+
+def _all_listed(state: ChatState, stamp: Stamp) -> Sequence[Signal]:
+    return [_listed(state, user_id, stamp) for user_id in state.members]
+
+
+def _listed(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
+    item = ListItem(
+        kind="chat",
+        target=f"chat:{state.key}",
+        title=state.title,
+        status="open",
+        role=state.members[user_id],
+        at_ms=stamp.at_ms,
+        version=stamp.seq,
+    )
+    return Signal(f"user:{user_id}", item)
+
+
+def _unlisted(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
+    item = UnlistItem(target=f"chat:{state.key}", at_ms=stamp.at_ms, version=stamp.seq)
+    return Signal(f"user:{user_id}", item)
+
+
+def revokes(_state: ChatState, event: Any) -> Sequence[str]:
+    """Return whom *event* shuts out.
+
+    A removed member of a public chat is shut out as well, since they saw what the public does not;
+    they may come back through the link.
+    """
+    kind = type(event)
+    if kind is MemberRemoved:
+        return [event.user_id]
+    if kind is ChatDeleted or (kind is ChatPublished and not event.on):
+        return [RECHECK]  # Whoever came through the link is known to nobody but the subscriptions.
+    return ()

@@ -1,0 +1,1 @@
+"""Who may do what. Everything is in one table: ``collab.permission.table``."""

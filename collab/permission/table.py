@@ -1,0 +1,85 @@
+"""THE table: kind x action x roles. What is not here is refused.
+
+An action is the tag of a command or query, or ``read:`` and a topic. A kind's ``role_of`` says
+which role a caller has; the actor asks this table in the same order as everything else, so a role
+taken away by one event is gone for the next command. Nothing but strings lives here: kinds import
+their rows, rows import no kind.
+
+Roles of a chat
+    founder   anybody, while the chat does not exist
+    owner     exactly one: whoever created it, or took it over
+    editor    may write
+    viewer    may read
+    public    not a member, but the chat has its public link on
+    outsider  anybody else
+    gone      everybody, once it was deleted; what ``gone`` may ask is answered with not_found
+
+Roles of a user's list
+    self      the person
+    outsider  anybody else
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from collab.meeting.permissions import MEETING
+
+
+def _by_role(roles_by_action: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
+    """Turn ``action -> "role role"`` into ``role -> actions``."""
+    actions_by_role: dict[str, set[str]] = {}
+    for action, roles in roles_by_action.items():
+        for role in roles.split():
+            actions_by_role.setdefault(role, set()).add(action)
+    return MappingProxyType({role: frozenset(held) for role, held in actions_by_role.items()})
+
+
+CHAT: Final = _by_role(
+    {
+        "chat.create": "founder",
+        "chat.rename": "owner editor",
+        "chat.update": "owner editor",
+        "chat.publish": "owner",
+        "chat.transfer": "owner",
+        "chat.delete": "owner",
+        "members.add": "owner",
+        "members.remove": "owner",
+        "members.set_role": "owner",
+        "members.leave": "owner editor viewer",
+        "messages.post": "owner editor",
+        "messages.edit": "owner editor",
+        "messages.delete": "owner editor",
+        "messages.delete_any": "owner",
+        "messages.react": "owner editor",
+        "chat.branch": "owner editor",
+        "chat.get": "owner editor viewer public gone",
+        "chat.branches": "owner editor viewer public gone",
+        "messages.page": "owner editor viewer public gone",
+        "messages.get": "owner editor viewer public gone",
+        "messages.history": "owner editor viewer public gone",
+        "read:state": "owner editor viewer public",
+        "read:messages": "owner editor viewer public",
+        "read:members": "owner editor viewer",
+    }
+)
+
+USER: Final = _by_role(
+    {
+        "user.pin": "self",
+        "user.archive": "self",
+        "user.list": "self",
+        "read:list": "self",
+    }
+)
+
+TABLE: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
+    {"meeting": MEETING, "chat": CHAT, "user": USER}
+)
+
+
+def permissions_for(kind_name: str) -> Mapping[str, frozenset[str]]:
+    """Return role -> actions of a built-in kind. Raises ``KeyError`` for any other."""
+    return TABLE[kind_name]

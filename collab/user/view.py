@@ -1,0 +1,67 @@
+"""What a person sees of their list: the first page live, the others by cursor.
+
+A cursor is the place of a page's last item in the order (time and target), so that items which
+come, go or move to the top meanwhile neither repeat nor hide what has not been shown.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import Any
+
+from collab.errors import BadRequest
+from collab.kind import Answer, Caller, Context
+from collab.user.commands import PageList
+from collab.user.rules import pinned
+from collab.user.state import Entry, UserState
+
+
+def snapshot(state: UserState, _caller: Caller) -> Mapping[str, Any]:
+    """Return the first page of what is not archived, and everything that is pinned."""
+    return {
+        **_page(state, PageList()),
+        "pinned": [state.items[target].plain(target) for target in pinned(state)],
+    }
+
+
+def page(state: UserState, query: PageList, _context: Context) -> Answer:
+    """Return ``{"items", "more", "cursor"}``: give ``cursor`` as ``before`` to go on.
+
+    Raises:
+      BadRequest: ``before`` is no cursor.
+    """
+    return Answer(_page(state, query))
+
+
+def _page(state: UserState, query: PageList) -> Mapping[str, Any]:
+    order = state.order
+    at = len(order) if query.before is None else bisect_left(order, _place(query.before))
+    found: list[dict[str, Any]] = []
+    for n in range(at - 1, -1, -1):
+        target = order[n][1]
+        entry = state.items[target]
+        if _is_wanted(entry, query):
+            if len(found) == query.limit:
+                return {"items": found, "more": True, "cursor": _cursor(found[-1])}
+            found.append(entry.plain(target))
+    return {"items": found, "more": False, "cursor": None}
+
+
+def _is_wanted(entry: Entry, query: PageList) -> bool:
+    return (
+        (entry.archived_ms is not None) == query.is_archived
+        and query.kind in (None, entry.kind)
+        and query.is_pinned in (None, entry.pinned_ms is not None)
+    )
+
+
+def _cursor(item: Mapping[str, Any]) -> str:
+    return f"{item['at_ms']}:{item['target']}"
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    at_ms, colon, target = cursor.partition(":")
+    if not colon or not at_ms.isascii() or not at_ms.isdigit():
+        raise BadRequest("before is not a cursor that a page gave")
+    return int(at_ms), target
