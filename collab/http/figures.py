@@ -7,13 +7,20 @@ session), so that a scrape stays small whatever the load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Literal
 
 import attrs
 from attrs import field, frozen
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 FigureKind = Literal["counter", "gauge"]
 
@@ -29,7 +36,17 @@ class Figure:
     labels: Mapping[str, str] = field(factory=dict)
 
 
-FigureSource = Callable[[], Iterable[Figure]]
+@frozen
+class Distribution:
+    """A histogram: how many observations fell into each bucket."""
+
+    name: str
+    about: str
+    counts: Sequence[tuple[float, int]]  # (upper bound in seconds, observations in the bucket)
+    sum_s: float
+
+
+FigureSource = Callable[[], Iterable[Figure | Distribution]]
 
 
 class FigureCollector:
@@ -42,6 +59,9 @@ class FigureCollector:
         """Yield the families; figures of one name become one family."""
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for figure in self._source():
+            if isinstance(figure, Distribution):
+                yield _histogram(figure)
+                continue
             family = families.get(figure.name)
             if family is None:
                 cls = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
@@ -77,6 +97,21 @@ def figures_of(
             continue
         kind: FigureKind = "gauge" if name in gauges else "counter"
         yield Figure(f"{prefix}_{name}", value, name.replace("_", " ").strip() + ".", kind)
+
+
+def _histogram(distribution: Distribution) -> HistogramMetricFamily:
+    bounds = [_bound(bound_s) for bound_s, _count in distribution.counts]
+    totals = accumulate(count for _bound_s, count in distribution.counts)
+    return HistogramMetricFamily(
+        distribution.name,
+        distribution.about,
+        buckets=list(zip(bounds, totals, strict=True)),
+        sum_value=distribution.sum_s,
+    )
+
+
+def _bound(bound_s: float) -> str:
+    return "+Inf" if math.isinf(bound_s) else str(float(bound_s))
 
 
 def _fields(counters: object) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""The list of commands. Each lives in its own module, loaded when it is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from cyclopts import App
+
+from collab.cli.exit_codes import CommandFailed, ExitCode
+
+_COMMANDS: Final = (
+    (
+        "serve",
+        "collab.cli.serve:serve",
+        "Run a server.",
+        "collab serve --dev",
+        "collab serve --host 0.0.0.0 --data /var/lib/collab --tls-cert c.pem --tls-key k.pem",
+        "COLLAB_LOG_FORMAT=json collab serve --config /etc/collab.toml",
+    ),
+    (
+        "demo",
+        "collab.cli.demo:demo",
+        "Run a server and play a small meeting into it.",
+        "collab demo",
+        "collab demo --speed 4 --port 8787",
+    ),
+    (
+        "token",
+        "collab.cli.token:token",
+        "Sign a token with the data directory's own key.",
+        "collab token --user ann",
+        "collab token --user ann --org acme --role admin --ttl 86400 --data /var/lib/collab",
+    ),
+    (
+        "call",
+        "collab.cli.call:call",
+        "Call one operation of one target.",
+        'collab call chat:c1 messages.post \'{"text": "hello"}\' --token dev:ann',
+        "echo '{\"limit\": 10}' | collab call chat:c1 messages.page - --token dev:ann",
+    ),
+    (
+        "follow",
+        "collab.cli.follow:follow",
+        "Follow a target: JSON lines, across restarts of the server.",
+        "collab follow meeting:m1 --token dev:ann",
+        "collab follow meeting:m1 transcript messages --token dev:ann | jq .",
+    ),
+    (
+        "config",
+        "collab.cli.show_config:show_config",
+        "Show the settings in force, and where each comes from.",
+        "collab config",
+        "COLLAB_PORT=9000 collab config --data /var/lib/collab",
+    ),
+    (
+        "doctor",
+        "collab.cli.doctor:doctor",
+        "Check disk, limits, data directory and clock.",
+        "collab doctor",
+        "collab doctor --data /var/lib/collab",
+    ),
+)
+
+
+def make_cli() -> App:
+    """Return the command line as an object, so that tests can look at it."""
+    app = App(
+        name="collab",
+        help="A real-time collaboration server.",
+        help_epilogue=_examples("collab demo", "collab serve --dev", "collab serve --help"),
+        help_format="plaintext",
+    )
+    for name, where, about, *examples in _COMMANDS:
+        app.command(where, name=name, help=about, help_epilogue=_examples(*examples))
+    return app
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command that *words* (default: the process's arguments) name, then exit."""
+    try:
+        code = make_cli()(words, result_action="return_value")
+    except CommandFailed as failure:
+        print(f"collab: {failure.line}", file=sys.stderr)
+        sys.exit(failure.code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (``head``, ``jq``) has seen enough. Keep the interpreter from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.DONE)
+    sys.exit(ExitCode.DONE if code is None else code)
+
+
+def _examples(*lines: str) -> str:
+    return "Examples:\n\n" + "\n".join(f"    {line}" for line in lines)

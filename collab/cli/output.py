@@ -1,0 +1,37 @@
+"""What commands print: JSON lines into a pipe, something nicer on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import orjson
+from rich.console import Console
+from rich.json import JSON
+from rich.table import Table
+
+
+def print_json(value: object) -> None:
+    """Print *value*: one line into a pipe, indented and coloured on a terminal. Flushed."""
+    text = orjson.dumps(value, default=str).decode()
+    if sys.stdout.isatty():
+        Console().print(JSON(text))
+    else:
+        print(text, flush=True)
+
+
+def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print *rows*: a table on a terminal, one JSON object per row into a pipe."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print_json(dict(zip(columns, row, strict=True)))
+        return
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def warn(line: str) -> None:
+    """Print a warning for the person who started the command."""
+    print(f"collab: warning: {line}", file=sys.stderr, flush=True)

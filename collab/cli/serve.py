@@ -1,0 +1,115 @@
+"""``collab serve``: a server as a process of its own, with signals, limits and exit codes."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+import signal
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from actors import JournalBroken
+from collab.cli.exit_codes import CommandFailed, ExitCode
+from collab.cli.flags import ConfigFile, SettingFlags, load
+from collab.cli.output import warn
+from collab.config import Config
+from collab.identity import KeyUnusable
+from collab.logs import configure_logs
+from collab.server import AddressUnusable, run_server
+from collab.storage import StoreUnusable
+
+_log = logging.getLogger("collab.serve")
+
+# Full collections walk every connection and every actor: rare ones pause less in sum. What lives
+# from the start is never walked at all.
+_GC_THRESHOLDS: Final = (50_000, 20, 100)
+
+_CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
+    (StoreUnusable, ExitCode.STORE),
+    (KeyUnusable, ExitCode.STORE),
+    (AddressUnusable, ExitCode.ADDRESS),
+    (JournalBroken, ExitCode.DISK),
+)
+
+
+def serve(*, flags: SettingFlags | None = None, config: ConfigFile = None) -> None:
+    """Run a server until SIGTERM or Ctrl-C, then drain and exit with 0.
+
+    Prints "listening on http://HOST:PORT" when it takes connections. A second signal ends it at
+    once. Settings come from flags, COLLAB_* variables and a TOML file; see "collab config".
+    """
+    loaded = load(flags, config)
+    configure_logs(loaded.config.log_level, loaded.config.log_format)
+    for warning in loaded.warnings:
+        warn(warning)
+    if loaded.config.dev:
+        warn("--dev: whoever can reach this port can be anybody; never use it with real people")
+    run_until_signalled(loaded.config, on_ready=_announce)
+
+
+def run_until_signalled(config: Config, *, on_ready: Callable[[str], None]) -> None:
+    """Run a server in this process until a signal ends it.
+
+    Raises:
+      CommandFailed: with the line and the code for what went wrong.
+    """
+    _allow_files()
+    try:
+        trio.run(_run, config, on_ready)
+    except Exception as error:
+        raise failure_of(error) from error
+
+
+def failure_of(error: BaseException) -> BaseException:
+    """Return the ``CommandFailed`` that *error* amounts to; *error* itself if it is a bug."""
+    for leaf in _leaves(error):
+        for kind, code in _CODES:
+            if isinstance(leaf, kind):
+                return CommandFailed(code, _line(leaf))
+    return error
+
+
+async def _run(config: Config, on_ready: Callable[[str], None]) -> None:
+    stop = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def obey() -> None:
+                async for number in signals:
+                    if stop.is_set():
+                        _log.warning("second signal: not waiting any longer")
+                        nursery.cancel_scope.cancel()
+                    _log.info("draining", extra={"signal": signal.Signals(number).name})
+                    stop.set()
+
+            nursery.start_soon(obey)
+            await run_server(config, stop=stop, on_ready=on_ready)
+            nursery.cancel_scope.cancel()
+
+
+def _announce(url: str) -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    print(f"listening on {url}", flush=True)
+
+
+def _allow_files() -> None:
+    """Raise the soft limit of open files to the hard one: each connection is a file."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for member in error.exceptions for leaf in _leaves(member)]
+    return [error]
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, JournalBroken):
+        return f"the disk failed: {error.detail}; what was acknowledged is safe, start again"
+    return " ".join(str(error).split())

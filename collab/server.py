@@ -1,0 +1,135 @@
+"""One server: the app, the wire and HTTP on one port.
+
+::
+
+    open_app ── gateway ── WireServer ──┐
+        │                               ├── serve_port    /v1 is the wire, the rest is HTTP
+        └── figures ── make_http_app ───┘
+
+Life of a server: *starting* (not ready) → *serving* → *draining* (not ready; connections are told
+goodbye, open calls finish, actors take their snapshots) → closed. A failed disk skips the drain:
+nothing may be acknowledged any more, so the quickest end is the safest.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import trio
+from attrs import define
+
+from collab.app import App, AppSettings, open_app, system_clock_ms
+from collab.config import Config
+from collab.figures import server_figures
+from collab.http import Readiness, make_http_app
+from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
+from protocol.port import BoundPort, PortConfig, Request, WebSocketRoute, serve_port
+from protocol.server import WireServer
+
+WIRE_PATH: Final = "/v1"
+
+
+@define(eq=False)
+class AddressUnusable(Exception):
+    """The address cannot be listened on, or the certificate cannot be used."""
+
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[str], None]) -> None:
+    """Serve until *stop* is set; then drain and return.
+
+    *on_ready* is called once with the server's address, when it takes connections.
+
+    Raises:
+      StoreUnusable, KeyUnusable: the data directory cannot be used.
+      AddressUnusable: nor can the address or the certificate.
+      JournalBroken: the disk failed while serving; nothing was acknowledged since.
+      All of them possibly within an ``ExceptionGroup``.
+
+    Cancelled: connections are dropped without a drain; nothing acknowledged is lost.
+    """
+    port_config = _port_config(config)
+    settings = AppSettings(
+        dev=config.dev,
+        batch_interval_s=config.batch_interval_ms / 1000,
+        idle_timeout_s=config.idle_timeout_s,
+    )
+    async with open_app(config.data, settings) as app, trio.open_nursery() as nursery:
+        readiness = Readiness()
+        wire = WireServer(
+            app.gateway,
+            clock_ms=system_clock_ms,
+            session_ids=partial(secrets.token_urlsafe, 12),
+            rng=random.Random(),  # Jitter only.
+        )
+        app.use_cork(wire.cork)
+        await nursery.start(wire.run)
+        http_app = make_http_app(readiness, partial(server_figures, app, wire))
+        route = partial(_route, WebSocketRoute(wire.handle, _SUBPROTOCOLS))
+        listen = partial(serve_port, port_config, route=route, http_app=http_app)
+        try:
+            bound: BoundPort = await nursery.start(listen)
+        except OSError as error:
+            where = f"{config.host}:{config.port}"
+            raise AddressUnusable(f"cannot listen on {where}: {error}") from error
+        nursery.start_soon(_raise_when_failed, app)
+        readiness.refusal = None
+        on_ready(_url(config, bound))
+        await stop.wait()
+        readiness.refusal = "draining"
+        with trio.move_on_after(config.drain_timeout_s):
+            await wire.drain("shutdown", timeout_s=config.drain_timeout_s)
+            bound.close()
+            await app.drain(timeout_s=config.drain_timeout_s)
+        nursery.cancel_scope.cancel()
+
+
+_SUBPROTOCOLS: Final = (SUBPROTOCOL_MSGPACK, SUBPROTOCOL_JSON)
+
+
+def _route(wire: WebSocketRoute, request: Request) -> WebSocketRoute | None:
+    return wire if request.path == WIRE_PATH else None
+
+
+async def _raise_when_failed(app: App) -> None:
+    raise await app.wait_failed()
+
+
+def _port_config(config: Config) -> PortConfig:
+    return PortConfig(
+        host=config.host,
+        port=config.port,
+        tls_context=_tls_context(config),
+        allowed_origins=frozenset(config.allowed_origins) or None,
+        handshake_timeout_s=config.handshake_timeout_s,
+        connections_max=config.connections_max,
+        connections_per_address_max=config.connections_per_address_max,
+    )
+
+
+def _tls_context(config: Config) -> ssl.SSLContext | None:
+    if config.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.tls_cert, config.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise AddressUnusable(
+            f"cannot use certificate {config.tls_cert} with key {config.tls_key}: {error}"
+        ) from error
+    return context
+
+
+def _url(config: Config, bound: BoundPort) -> str:
+    scheme = "http" if config.tls_cert is None else "https"
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"{scheme}://{host}:{bound.port}"
