@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from collab import messages
 from collab.chat import rules, view
@@ -32,8 +34,12 @@ from collab.chat.commands import (
     UpdateChat,
 )
 from collab.chat.state import ChatState
-from collab.kind import Kind, Topic
+from collab.kind import Answer, Context, Kind, Tagged, Topic
 from collab.permission.table import permissions_for
+
+_ANSWERS: Final[Mapping[type[Tagged], Callable[[ChatState, Any, Context], Answer]]] = (
+    MappingProxyType({GetChat: view.get, GetBranches: view.branches, **messages.QUERIES})
+)
 
 CHAT: Final = Kind(
     name="chat",
@@ -52,14 +58,7 @@ CHAT: Final = Kind(
         BranchChat: rules.branch,
         **messages.COMMANDS,
     },
-    queries={
-        query: view.existing(answer)
-        for query, answer in {
-            GetChat: view.get,
-            GetBranches: view.branches,
-            **messages.QUERIES,
-        }.items()
-    },
+    queries={query: view.existing(answer) for query, answer in _ANSWERS.items()},
     events={
         ChatCreated: rules.was_created,
         ChatRenamed: rules.was_renamed,

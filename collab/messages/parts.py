@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from attrs import field, fields, frozen
 
 from collab.limits import MESSAGE_BYTES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX, TOOL_DEPTH_MAX, URL_LEN_MAX

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgpack import packb
+import msgpack  # type: ignore[import-untyped]
 
 from collab.errors import Conflict, LimitExceeded, NotFound, PermissionDenied
 from collab.kind import Context, Item, Outcome, Put, Remove, Stamp
@@ -230,7 +230,7 @@ def rows(state: HasMessages, event: Any, stamp: Stamp) -> Sequence[Put | Remove]
         replaced = state.messages.replaced
         assert replaced is not None
         version = {"seq": stamp.seq, "at_ms": replaced.at_ms, "parts": replaced.parts}
-        return [now, Put(history_of(event.id), stamp.seq, packb(version))]
+        return [now, Put(history_of(event.id), stamp.seq, msgpack.packb(version))]
     if type(event) is MessageDeleted:
         return [now, *(Remove(history_of(event.id), seq) for seq in message.edits)]
     return [now]

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from attrs import define, field
 
 from collab.kind import Item

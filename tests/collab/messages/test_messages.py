@@ -108,9 +108,13 @@ def test_half_a_character_is_refused() -> None:
 def test_post_refuses_what_it_would_answer_or_follow_but_cannot_find(room: Stage[Room]) -> None:
     """[C2.2] reply_to and parent name messages of this log."""
     post(room)
-    for more in ({"reply_to": 2}, {"parent": 2}, {"reply_to": 99}):
+    for command in (
+        PostMessage(text="x", reply_to=2),
+        PostMessage(text="x", reply_to=99),
+        PostMessage(text="x", parent=2),
+    ):
         with pytest.raises(NotFound):
-            room.do("ann", PostMessage(text="x", **more))
+            room.do("ann", command)
     assert room.seq == 1
 
 
@@ -126,7 +130,7 @@ def test_post_refuses_a_message_that_is_too_large(room: Stage[Room]) -> None:
 async def test_a_posted_message_is_what_everybody_reads(room: Stage[Room]) -> None:
     """[C2.2] Author, time and id come from the event; parts keep their types and order."""
     first = post(room)
-    args = {
+    args: dict[str, Any] = {
         "parts": [
             {"type": "reasoning", "text": "hm"},
             {"type": "text", "text": "hé"},
