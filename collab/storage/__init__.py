@@ -1,0 +1,15 @@
+"""Durable storage: the only place that knows SQLite.
+
+``open_store`` gives a :class:`SqliteStore`, :class:`MemoryStore` is the same without a disk. Both
+are an ``actors.Journal``, a ``collab.kind.Reader`` and an outbox of signals.
+"""
+
+from __future__ import annotations
+
+from collab.storage.errors import StoreUnusable as StoreUnusable
+from collab.storage.figures import Figures as Figures
+from collab.storage.memory import MemoryStore as MemoryStore
+from collab.storage.opening import open_store as open_store
+from collab.storage.rows import SignalRow as SignalRow
+from collab.storage.rows import StoredSignal as StoredSignal
+from collab.storage.store import SqliteStore as SqliteStore

@@ -1,0 +1,286 @@
+"""Moves the tail into buckets: many records of one actor, side by side, compressed.
+
+A pass takes what the tail held when it began. Step by step it reads the runs of some actors
+(in the background connection's thread), seals them, and lets the buckets join a group commit; only
+then are the records forgotten by the index. When no actor is left it deletes the old rows
+in ranges, which frees whole pages. Stopped anywhere, a record is in the tail, in a bucket, or in
+both, and the bucket wins.
+
+Rows of a damaged actor stay where they are, for whoever wants to save them.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
+
+import apsw
+import trio
+from attrs import define, field, frozen
+
+from collab.storage.connection import SqlThread, fetch
+from collab.storage.figures import Figures
+from collab.storage.group import Bucket
+from collab.storage.heads import Heads
+from collab.storage.history import read_bucket, read_tail
+from collab.storage.limits import (
+    BUCKET_BYTES_MAX,
+    BUCKET_BYTES_MIN,
+    CUT_STEP_IDS,
+    SEAL_AT_CLOSE_S,
+    SEAL_STEP_BYTES,
+    SEAL_STEP_ROWS,
+    TAIL_BYTES_HARD,
+    TAIL_BYTES_MAX,
+    TAIL_ROWS_HARD,
+    TAIL_ROWS_MAX,
+)
+from collab.storage.sealing import SealBroken, bucket_label, join_payloads, seal
+from collab.storage.tail import TailIndex
+from collab.storage.writer import Writer
+
+
+@frozen
+class Portion:
+    """Consecutive tail records of one actor that one step seals."""
+
+    actor_id: str
+    first_seq: int
+    last_seq: int
+    ids: array[int]
+    nbytes: int
+
+
+@define(eq=False)
+class Sealed:
+    """What one step made."""
+
+    buckets: list[Bucket] = field(factory=list)
+    replaced: list[int] = field(factory=list)
+    damaged: dict[str, str] = field(factory=dict)
+
+
+@define(eq=False)
+class Compactor:
+    """The task that keeps the tail bounded."""
+
+    thread: SqlThread
+    writer: Writer
+    tail: TailIndex
+    heads: Heads
+    damaged: MutableMapping[str, str]
+    figures: Figures
+    clock_ms: Callable[[], int]
+    first_id: int  # No row below it is left, but those of damaged actors.
+    _passing: trio.Lock = field(factory=trio.Lock)
+    _is_closing: bool = False
+    _wake: trio.Event = field(factory=trio.Event)
+    _moved: trio.Event = field(factory=trio.Event)
+
+    @property
+    def is_due(self) -> bool:
+        """Say whether the tail is over its soft bound."""
+        return self.tail.rows > TAIL_ROWS_MAX or self.tail.nbytes > TAIL_BYTES_MAX
+
+    @property
+    def is_behind(self) -> bool:
+        """Say whether the tail is over its hard bound, so that appends have to wait."""
+        return self.tail.rows > TAIL_ROWS_HARD or self.tail.nbytes > TAIL_BYTES_HARD
+
+    def poke(self) -> None:
+        """Have a pass begin soon."""
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Wait until the tail is below its hard bound, or the device failed.
+
+        Cancelled: nothing happened.
+        """
+        while self.is_behind and self.writer.failed is None:
+            self.poke()
+            await self._moved.wait()
+
+    async def run(self) -> None:
+        """Seal whenever the tail is over its bound, until :meth:`close`; then for a bounded time.
+
+        Cancelled: goes on until then.
+        """
+        with trio.CancelScope(shield=True):
+            while not self._is_closing:
+                await self._wake.wait()
+                self._wake = trio.Event()
+                if self.is_due and not self._is_closing:
+                    await self._guarded_pass()
+            with trio.move_on_after(SEAL_AT_CLOSE_S):
+                await self._guarded_pass()
+
+    def close(self) -> None:
+        """Let :meth:`run` end soon."""
+        self._is_closing = True
+        self._wake.set()
+
+    async def _guarded_pass(self) -> None:
+        try:
+            await self.seal_all()
+        except apsw.Error as error:
+            await self.writer.fail(error)
+        finally:
+            self._announce()
+
+    async def seal_all(self) -> None:
+        """Move everything that the tail holds now, except what is damaged.
+
+        Raises:
+          JournalBroken: the device failed.
+          apsw.Error: reading failed.
+
+        Cancelled: some actors are sealed and others are not; nothing is lost.
+        """
+        async with self._passing:
+            await self._seal_upto(self.tail.last_id)
+
+    async def _seal_upto(self, last_id: int) -> None:
+        waiting = [actor for actor in reversed(self.tail.actors()) if actor not in self.damaged]
+        while waiting and self.writer.failed is None:
+            portions = self._plan(waiting, last_id)
+            if portions:
+                await self._step(portions)
+                if waiting and waiting[-1] in self.damaged:
+                    waiting.pop()
+        while self.first_id <= last_id and self.writer.failed is None:
+            upto = min(self.first_id + CUT_STEP_IDS - 1, last_id)
+            await self._cut(upto)
+
+    def _plan(self, waiting: list[str], last_id: int) -> list[Portion]:
+        """Take a step's worth of actors, or of one actor's runs, off the end of *waiting*."""
+        portions: list[Portion] = []
+        rows = nbytes = 0
+        while waiting and rows < SEAL_STEP_ROWS and nbytes < SEAL_STEP_BYTES:
+            actor_id = waiting[-1]
+            portion, is_whole = _portion(
+                self.tail, actor_id, last_id, SEAL_STEP_ROWS - rows, SEAL_STEP_BYTES - nbytes
+            )
+            if portion is not None:
+                portions.append(portion)
+                rows += len(portion.ids)
+                nbytes += portion.nbytes
+            if not is_whole:
+                break
+            waiting.pop()
+        return portions
+
+    async def _step(self, portions: list[Portion]) -> None:
+        sealed = await self.thread.run(seal_portions, portions, self.clock_ms())
+        self.damaged.update(sealed.damaged)
+        group = await self.writer.room()
+        group.buckets.extend(sealed.buckets)
+        group.replaced_buckets.extend(sealed.replaced)
+        group.on_durable.append(partial(self._forget, portions, sealed.damaged))
+        await self.writer.durable()
+        self.figures.buckets_sealed += len(sealed.buckets)
+        self._announce()
+
+    def _forget(self, portions: list[Portion], damaged: Mapping[str, str]) -> None:
+        for portion in portions:
+            if portion.actor_id in damaged:
+                continue
+            newest = self.tail.last_seq(portion.actor_id)
+            is_gone = self.tail.drop(portion.actor_id, portion.last_seq)
+            # A batch of the open group is not in the tail yet, but its actor does not rest.
+            if is_gone and newest == self.heads.get(portion.actor_id):
+                self.heads.rest(portion.actor_id, portion.last_seq)
+
+    async def _cut(self, upto: int) -> None:
+        group = await self.writer.room()
+        sql, bindings = "DELETE FROM tail WHERE id BETWEEN ? AND ?", [self.first_id, upto]
+        if self.damaged:
+            kept = tuple(actor.encode("utf-8", "surrogateescape") for actor in self.damaged)
+            group.cut = (
+                f"{sql} AND CAST(actor AS BLOB) NOT IN carray(?)",
+                [*bindings, apsw.carray(kept)],
+            )
+        else:
+            group.cut = sql, bindings
+        await self.writer.durable()
+        self.first_id = upto + 1
+
+    def _announce(self) -> None:
+        self._moved.set()
+        self._moved = trio.Event()
+
+
+def _portion(
+    tail: TailIndex, actor_id: str, last_id: int, rows_max: int, nbytes_max: int
+) -> tuple[Portion | None, bool]:
+    """Return the actor's oldest runs, at least one, and whether that is all up to *last_id*."""
+    ids: array[int] = array("q")
+    first_seq = last_seq = nbytes = 0
+    is_whole = True
+    for run in tail.runs(actor_id):
+        if run.first_id > last_id:
+            break
+        if ids and (len(ids) + run.count > rows_max or nbytes + run.nbytes > nbytes_max):
+            is_whole = False
+            break
+        first_seq = first_seq or run.first_seq
+        last_seq = run.last_seq
+        ids.extend(range(run.first_id, run.first_id + run.count))
+        nbytes += run.nbytes
+    if not ids:
+        return None, is_whole
+    return Portion(actor_id, first_seq, last_seq, ids, nbytes), is_whole
+
+
+def seal_portions(db: apsw.Connection, portions: list[Portion], now_ms: int) -> Sealed:
+    """Read *portions* and seal them. Runs in the background connection's thread.
+
+    Raises:
+      apsw.Error: the device failed.
+    """
+    sealed = Sealed()
+    for portion in portions:
+        try:
+            _seal_portion(db, portion, now_ms, sealed)
+        except (SealBroken, apsw.CorruptError) as error:
+            sealed.damaged[portion.actor_id] = str(error)
+    return sealed
+
+
+def _seal_portion(db: apsw.Connection, portion: Portion, now_ms: int, sealed: Sealed) -> None:
+    actor_id, first_seq = portion.actor_id, portion.first_seq
+    records = list(read_tail(db, actor_id, portion.ids, after=first_seq - 1))
+    if len(records) != len(portion.ids):
+        raise SealBroken(f"record {first_seq + len(records)} is missing")
+    newest = fetch(
+        db,
+        "SELECT id, first_seq, last_seq, hash, data FROM bucket"
+        " WHERE actor = ? AND last_seq = ? AND size < ?",
+        actor_id,
+        first_seq - 1,
+        BUCKET_BYTES_MIN,
+    )
+    for bucket_id, first, last, digest, data in newest:
+        records[:0] = read_bucket(actor_id, first, last, digest, data)
+        first_seq = first
+        sealed.replaced.append(bucket_id)
+    sealed.buckets.extend(_buckets(actor_id, first_seq, records, now_ms))
+
+
+def _buckets(actor_id: str, first_seq: int, records: list[bytes], now_ms: int) -> list[Bucket]:
+    """Return *records* as buckets of at most ``BUCKET_BYTES_MAX``, but for single larger ones."""
+    buckets: list[Bucket] = []
+    start, size = 0, 0
+    for at, payload in enumerate([*records, None]):
+        nbytes = math.inf if payload is None else len(payload)
+        if at > start and size + nbytes > BUCKET_BYTES_MAX:
+            first, last = first_seq + start, first_seq + at - 1
+            digest, data = seal(
+                bucket_label(actor_id, first, last), join_payloads(records[start:at])
+            )
+            buckets.append(Bucket(actor_id, first, last, size, now_ms, digest, data))
+            start, size = at, 0
+        if payload is not None:
+            size += len(payload)
+    return buckets

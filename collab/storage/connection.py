@@ -1,0 +1,167 @@
+"""SQLite connections that live in their own thread, and a small pool of readers.
+
+apsw runs each connection in one thread; what has to be done is one function per hop, so that
+a hop (about 100 µs with its two wake-ups) is paid once, and the interpreter lock changes hands
+only while SQLite itself works. Never ``executemany``: it hands the lock back at every row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar, TypeVarTuple, cast
+
+import apsw
+import apsw.aio
+import trio
+
+from collab.storage.limits import (
+    BUSY_TIMEOUT_MS,
+    READER_CACHE_KIB,
+    STATEMENTS_CACHED_MAX,
+    WAL_BYTES_KEPT,
+    WRITER_CACHE_KIB,
+)
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_READ_ONLY: Final = apsw.SQLITE_OPEN_READONLY
+_READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+
+
+class SqlThread:
+    """One connection and its thread. Calls run one after the other, in the order of ``run``."""
+
+    def __init__(self, connection: apsw.AsyncConnection) -> None:
+        self._connection = connection
+
+    async def run(self, work: Callable[[apsw.Connection, *Ts], T], *args: *Ts) -> T:
+        """Return ``work(connection, *args)``, called in the connection's thread.
+
+        Inside, the connection is an ordinary synchronous one; it must not be kept.
+
+        Raises: whatever *work* raises.
+
+        Cancelled: *work* is skipped, or interrupted at its next statement, or its result is
+        dropped. It must leave no transaction open when it raises.
+        """
+        # Without a deadline of its own apsw takes trio's and raises TooSlowError where only
+        # Cancelled is expected.
+        token = apsw.aio.deadline.set(math.inf)
+        try:
+            result: T = await self._connection.async_run(work, self._connection, *args)
+        finally:
+            apsw.aio.deadline.reset(token)
+        return result
+
+
+@asynccontextmanager
+async def open_writer(path: Path, vfs: str | None) -> AsyncIterator[SqlThread]:
+    """Open the connection that alone writes. Leaving closes it and empties the log.
+
+    Raises:
+      apsw.Error: the file cannot be opened for writing in WAL mode.
+    """
+    async with _open_thread(path, _READ_WRITE, vfs) as thread:
+        await thread.run(_prepare_writer)
+        yield thread
+
+
+@asynccontextmanager
+async def open_background(path: Path, vfs: str | None) -> AsyncIterator[SqlThread]:
+    """Open the connection of compactor and checkpoints: it reads, and copies the log."""
+    async with _open_thread(path, _READ_WRITE, vfs) as thread:
+        await thread.run(_prepare_reader)
+        yield thread
+
+
+@asynccontextmanager
+async def open_readers(path: Path, vfs: str | None, count: int) -> AsyncIterator[ReaderPool]:
+    """Open *count* read-only connections."""
+    async with _open_reader(path, vfs, count) as threads:
+        yield ReaderPool(threads)
+
+
+@asynccontextmanager
+async def _open_reader(path: Path, vfs: str | None, count: int) -> AsyncIterator[list[SqlThread]]:
+    if count == 0:
+        yield []
+        return
+    async with (
+        _open_thread(path, _READ_ONLY, vfs) as thread,
+        _open_reader(path, vfs, count - 1) as others,
+    ):
+        await thread.run(_prepare_reader)
+        yield [thread, *others]
+
+
+@asynccontextmanager
+async def _open_thread(path: Path, flags: int, vfs: str | None) -> AsyncIterator[SqlThread]:
+    # Opening and closing are shielded: an abandoned connection's thread would never end.
+    with trio.CancelScope(shield=True):
+        connection = await apsw.Connection.as_async(
+            str(path), flags=flags, vfs=vfs, statementcachesize=STATEMENTS_CACHED_MAX
+        )
+    try:
+        yield SqlThread(connection)
+    finally:
+        with trio.CancelScope(shield=True):
+            await connection.aclose(force=True)
+
+
+def _prepare_writer(db: apsw.Connection) -> None:
+    db.set_busy_timeout(BUSY_TIMEOUT_MS)
+    if db.pragma("page_count") == 0:
+        db.pragma("auto_vacuum", 0)
+    mode = db.pragma("journal_mode", "wal")
+    if mode != "wal":
+        raise apsw.CantOpenError(f"the file system cannot hold a write-ahead log ({mode})")
+    db.pragma("synchronous", 2)  # FULL: a commit is on the disk when it returns.
+    db.pragma("cache_size", -WRITER_CACHE_KIB)
+    db.pragma("journal_size_limit", WAL_BYTES_KEPT)
+    db.wal_autocheckpoint(0)  # See ``checkpoint``: never inside a commit.
+    _harden(db)
+
+
+def _prepare_reader(db: apsw.Connection) -> None:
+    db.set_busy_timeout(BUSY_TIMEOUT_MS)
+    db.pragma("cache_size", -READER_CACHE_KIB)
+    db.pragma("synchronous", 2)
+    db.wal_autocheckpoint(0)
+    _harden(db)
+
+
+def _harden(db: apsw.Connection) -> None:
+    """Distrust the file: damage becomes an error instead of a wrong answer."""
+    db.pragma("cell_size_check", 1)
+    db.pragma("trusted_schema", 0)
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+
+
+class ReaderPool:
+    """Read-only connections; a read waits for a free one, first come, first served."""
+
+    def __init__(self, threads: list[SqlThread]) -> None:
+        self._free = threads
+        self._limiter = trio.CapacityLimiter(len(threads))
+
+    async def run(self, work: Callable[[apsw.Connection, *Ts], T], *args: *Ts) -> T:
+        """Return ``work(connection, *args)``, called in a free connection's thread.
+
+        Cancelled: nothing happened. The connection is free again at once; what it still does
+        is in its thread's queue, before the next read.
+        """
+        async with self._limiter:
+            thread = self._free.pop()
+            try:
+                return await thread.run(work, *args)
+            finally:
+                self._free.append(thread)
+
+
+def fetch(db: apsw.Connection, sql: str, *bindings: object) -> list[tuple[Any, ...]]:
+    """Return all rows of a query."""
+    return cast("list[tuple[Any, ...]]", db.execute(sql, bindings).fetchall())

@@ -1,0 +1,72 @@
+"""What is read when a store opens: the epoch, and the whole tail without its payloads."""
+
+from __future__ import annotations
+
+import apsw
+from attrs import define, field
+
+from collab.storage.connection import fetch
+from collab.storage.sealing import record_crc
+from collab.storage.tail import Run, TailIndex
+
+
+@define(eq=False)
+class Loaded:
+    """The state that a store starts with."""
+
+    epoch: str
+    tail: TailIndex = field(factory=TailIndex)
+    damaged: dict[str, str] = field(factory=dict)  # actor -> what is wrong with its records
+    signal_id: int = 0  # Of the newest signal.
+    first_id: int = 1  # Of the oldest tail row, sealed ones included.
+    last_id: int = 0  # Of the newest one.
+
+
+def load(db: apsw.Connection) -> Loaded:
+    """Read the index of the tail. Time grows with the tail, which is bounded, and nothing else.
+
+    An actor whose records do not follow each other is listed as damaged; others are not affected.
+
+    Raises:
+      apsw.Error: the device failed, or the file is damaged.
+    """
+    loaded = Loaded(epoch=fetch(db, "SELECT value FROM meta WHERE name = 'epoch'")[0][0])
+    loaded.signal_id = fetch(db, "SELECT ifnull(max(id), 0) FROM signal")[0][0]
+    loaded.first_id = fetch(db, "SELECT ifnull(min(id), 1) FROM tail")[0][0]
+    sealed: dict[str, int] = {}  # actor -> the newest seq in its buckets
+    # Casts: a flipped bit may turn a text into bytes that are no UTF-8, or a number into a text.
+    rows = db.execute(
+        "SELECT id, CAST(actor AS BLOB), ifnull(CAST(seq AS INTEGER), 0),"
+        " ifnull(length(CAST(payload AS BLOB)), 0) FROM tail ORDER BY id"
+    )
+    tail, damaged = loaded.tail, loaded.damaged
+    row: tuple[int, bytes, int, int]
+    for row in rows:
+        row_id, owner, seq, nbytes = row
+        loaded.last_id = row_id
+        actor_id = owner.decode("utf-8", "surrogateescape")
+        newest = tail.last_seq(actor_id)
+        if newest is None:
+            if actor_id not in sealed:
+                sealed[actor_id] = _sealed_seq(db, owner)
+            newest = sealed[actor_id]
+        if seq == newest + 1:
+            tail.add(actor_id, Run(seq, 1, row_id, nbytes))
+        elif seq > sealed[actor_id] or not _is_sound(db, row_id, owner):
+            damaged.setdefault(actor_id, f"record {newest + 1} is missing or misnumbered")
+        # Else it is in a bucket: the compactor was stopped before it deleted the row.
+    tail.last_id = loaded.last_id
+    return loaded
+
+
+def _sealed_seq(db: apsw.Connection, owner: bytes) -> int:
+    rows = fetch(
+        db, "SELECT ifnull(max(last_seq), 0) FROM bucket WHERE actor = CAST(? AS TEXT)", owner
+    )
+    return int(rows[0][0])
+
+
+def _is_sound(db: apsw.Connection, row_id: int, owner: bytes) -> bool:
+    sql = "SELECT seq, CAST(payload AS BLOB), crc FROM tail WHERE id = ?"
+    seq, payload, crc = fetch(db, sql, row_id)[0]
+    return isinstance(seq, int) and record_crc(owner, seq, payload) == crc

@@ -1,0 +1,69 @@
+"""The schema, as numbered steps. A released step never changes; a new one is added below it.
+
+::
+
+    tail      every record, as it was committed; append-only, no secondary index
+    bucket    what the compactor made of the tail: many records of one actor, compressed
+    snapshot  the newest state of an actor, hashed
+    item      listings: one row per (listing, owner, position)
+    signal    commands for other targets that were not yet handled
+
+A record may be both in a bucket and in the tail while the compactor works: the bucket wins.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+import apsw
+
+APPLICATION_ID: Final = 0x436F_6C62  # "Colb"
+
+_STEPS: Final[tuple[str, ...]] = (
+    """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+    CREATE TABLE tail (
+        id INTEGER PRIMARY KEY, actor TEXT NOT NULL, seq INTEGER NOT NULL,
+        payload BLOB NOT NULL, crc INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE bucket (
+        id INTEGER PRIMARY KEY, actor TEXT NOT NULL, first_seq INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL, size INTEGER NOT NULL, sealed_ms INTEGER NOT NULL,
+        hash BLOB NOT NULL, data BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX bucket_of ON bucket (actor, last_seq);
+    CREATE TABLE snapshot (
+        actor TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, data BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE item (
+        listing TEXT NOT NULL, owner TEXT NOT NULL, position INTEGER NOT NULL,
+        value BLOB NOT NULL, PRIMARY KEY (listing, owner, position)
+    ) WITHOUT ROWID, STRICT;
+    CREATE TABLE signal (
+        id INTEGER PRIMARY KEY, source TEXT NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL,
+        target TEXT NOT NULL, payload BLOB NOT NULL
+    ) STRICT;
+    """,
+)
+VERSION: Final = len(_STEPS)
+
+
+def migrate(db: apsw.Connection, clock_ms: Callable[[], int]) -> None:
+    """Bring *db* to ``VERSION``, one transaction per step. A crash in between loses nothing.
+
+    Raises:
+      apsw.Error: the device failed; the database is at the version that was reached.
+    """
+    current = int(db.pragma("user_version"))
+    for version, step in enumerate(_STEPS[current:], start=current + 1):
+        with db:
+            db.execute(step)
+            if version == 1:
+                db.execute(
+                    "INSERT INTO meta VALUES ('epoch', ?), ('created_ms', ?)",
+                    (secrets.token_hex(8), str(clock_ms())),
+                )
+                db.pragma("application_id", APPLICATION_ID)
+            db.pragma("user_version", version)
