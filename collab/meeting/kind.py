@@ -68,7 +68,7 @@ def _while_open(decide: Decide) -> Decide:
 
 
 def _rows(state: MeetingState, event: Any, stamp: Stamp) -> Sequence[Put | Remove]:
-    return speech.rows(state, event) or messages.rows(state, event, stamp)
+    return speech.rows(event) or messages.rows(state, event, stamp)
 
 
 def welcome(state: MeetingState, caller: Caller, context: Context) -> Sequence[Any]:

@@ -37,20 +37,31 @@ _FOR_ALL: Final = (
     MeetingEnded,
     MeetingCancelled,
 )
+_SEEN_IN_LISTS: Final = frozenset(
+    {
+        *_FOR_ALL,
+        ParticipantInvited,
+        ParticipantJoined,
+        ParticipantLeft,
+        ParticipantRemoved,
+        RoleChanged,
+        OwnershipTransferred,
+    }
+)
 
 
 def signals_of(state: MeetingState, event: Any, stamp: Stamp) -> Sequence[Signal]:
     """Return what the lists of those affected must show now."""
+    if type(event) not in _SEEN_IN_LISTS:
+        return ()  # Nearly all: speech and messages.
     if isinstance(event, _FOR_ALL):
         return _listed(state, state.people, stamp)
     if isinstance(event, ParticipantInvited | ParticipantJoined | RoleChanged):
         return _listed(state, (event.user_id,), stamp)
     if isinstance(event, OwnershipTransferred):
         return _listed(state, (event.from_id, event.to_id), stamp)
-    if isinstance(event, ParticipantLeft | ParticipantRemoved):
-        command = UnlistItem(target=state.target, at_ms=stamp.at_ms, version=stamp.seq)
-        return (Signal(f"user:{event.user_id}", command),)
-    return ()
+    command = UnlistItem(target=state.target, at_ms=stamp.at_ms, version=stamp.seq)
+    return (Signal(f"user:{event.user_id}", command),)
 
 
 def _listed(state: MeetingState, user_ids: Iterable[str], stamp: Stamp) -> list[Signal]:

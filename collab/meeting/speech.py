@@ -55,9 +55,9 @@ def sealed(state: MeetingState, event: BucketSealed, stamp: Stamp) -> None:
     rules.evolve_sealed(state.transcript, event, stamp)
 
 
-def rows(state: MeetingState, event: object) -> Sequence[Put]:
+def rows(event: object) -> Sequence[Put]:
     """Return the row of a bucket that was sealed just now."""
-    return rules.rows(state.transcript, event) if isinstance(event, BucketSealed) else ()
+    return rules.rows(event) if type(event) is BucketSealed else ()
 
 
 def snapshot(state: MeetingState, _caller: Caller) -> object:

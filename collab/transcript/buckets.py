@@ -12,7 +12,7 @@ from hashlib import blake2b
 from operator import attrgetter
 from typing import Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from attrs import fields, frozen
 
 from collab.limits import BUCKET_PARTS_MAX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import define
+from attrs import define, field
 
 
 # Not frozen, only to be made quickly: one for each chunk of every meeting. Nobody writes to them.
@@ -31,7 +31,8 @@ class ChunkAdded:
 class BucketSealed:
     """The open lines of a bucket became its immutable part ``part``.
 
-    ``hash`` is BLAKE2b (32 bytes, hex) over the part's bytes as they are stored.
+    ``hash`` is BLAKE2b (32 bytes, hex) over the part's bytes as they are stored. The bytes
+    themselves go from decide to rows() with the event, in memory only: not journaled, not shown.
     """
 
     TAG: ClassVar[str] = "transcript.sealed"
@@ -42,3 +43,4 @@ class BucketSealed:
     hash: str
     first_ms: int
     last_ms: int
+    value: bytes = field(default=b"", init=False, eq=False, repr=False)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
+import msgpack  # type: ignore[import-untyped]
 from attrs import define, frozen
 
 _ROW: Final = struct.Struct("<QIQ")  # seq, revision * 2 + is_final, digest of the content
@@ -54,15 +55,19 @@ class KnownSegments:
         seq, packed, digest = _ROW.unpack_from(self.rows, place * _ROW.size)
         return Known(seq, packed >> 1, bool(packed & 1), digest)
 
-    def add(self, segments: Iterable[tuple[int, Known]]) -> None:
-        """Remember *segments*; a newer revision takes the place of an older one."""
-        rows = dict(zip(_KEY.iter_unpack(self.keys), _ROW.iter_unpack(self.rows), strict=True))
-        for key_hash, known in segments:
-            packed = known.revision << 1 | known.is_final
-            rows[key_hash,] = (known.seq, packed, known.digest)
+    def add(self, segments: Iterable[tuple[int, tuple[int, int, int]]]) -> None:
+        """Remember *segments*, as (hash, :func:`row_of`); newer revisions replace older ones."""
+        held = zip(_KEY.iter_unpack(self.keys), _ROW.iter_unpack(self.rows), strict=True)
+        rows = {key[0]: row for key, row in held}
+        rows.update(segments)
         ordered = sorted(rows)
-        self.keys = b"".join(_KEY.pack(*key) for key in ordered)
-        self.rows = b"".join(_ROW.pack(*rows[key]) for key in ordered)
+        self.keys = b"".join(map(_KEY.pack, ordered))
+        self.rows = b"".join([_ROW.pack(*rows[key_hash]) for key_hash in ordered])
+
+
+def row_of(seq: int, revision: int, is_final: bool, digest: int) -> tuple[int, int, int]:  # noqa: FBT001
+    """Return what :meth:`KnownSegments.add` remembers of a segment."""
+    return seq, revision << 1 | is_final, digest
 
 
 def hash_of(key: str) -> int:
@@ -72,4 +77,4 @@ def hash_of(key: str) -> int:
 
 def digest_of(content: tuple[object, ...]) -> int:
     """Return 64 bits of a chunk's content, to tell a duplicate from a contradiction."""
-    return int.from_bytes(blake2b(repr(content).encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(msgpack.packb(content), digest_size=8).digest(), "little")

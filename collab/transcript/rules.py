@@ -20,7 +20,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -43,7 +43,7 @@ from collab.limits import (
 from collab.transcript.buckets import encode_part, hash_part, position_of
 from collab.transcript.commands import Chunk
 from collab.transcript.events import BucketSealed, ChunkAdded
-from collab.transcript.known import Known, KnownSegments, digest_of, hash_of
+from collab.transcript.known import Known, KnownSegments, digest_of, hash_of, row_of
 from collab.transcript.state import (
     LISTING,
     Line,
@@ -227,14 +227,17 @@ def _seal(state: TranscriptState, lines: Iterable[Line]) -> list[BucketSealed]:
 
 def _sealed(state: TranscriptState, bucket: int, lines: Sequence[Line]) -> BucketSealed:
     part = next_part(state, bucket)
-    return BucketSealed(
+    value = encode_part(bucket, part, lines)
+    event = BucketSealed(
         bucket=bucket,
         part=part,
         count=len(lines),
-        hash=hash_part(encode_part(bucket, part, lines)),
-        first_ms=min(line.start_ms for line in lines),
-        last_ms=max(line.end_ms for line in lines),
+        hash=hash_part(value),
+        first_ms=min([line.start_ms for line in lines]),
+        last_ms=max([line.end_ms for line in lines]),
     )
+    event.value = value
+    return event
 
 
 # ---------------------------------------------------------------- evolving
@@ -259,8 +262,6 @@ def evolve_added(state: TranscriptState, event: ChunkAdded, stamp: Stamp) -> Non
         event.bucket,
         stamp.seq,
     )
-    if state.sealing:
-        state.sealing = []
     if event.end_ms > state.watermark_ms:
         state.watermark_ms = event.end_ms
         if event.end_ms >= state.seal_at_ms:
@@ -271,12 +272,12 @@ def evolve_added(state: TranscriptState, event: ChunkAdded, stamp: Stamp) -> Non
 def evolve_sealed(state: TranscriptState, event: BucketSealed, _stamp: Stamp) -> None:
     """Let the bucket's open lines go; keep what tells duplicates, and the tail."""
     keys = [key for key, line in state.lines.items() if line.bucket == event.bucket]
-    state.sealing = sorted((state.lines.pop(key) for key in keys), key=speech_order)
-    assert len(state.sealing) == event.count, "the journal and the rules disagree about a bucket"
-    state.text_len -= sum(len_of(line) for line in state.sealing)
-    _remember(state, event, state.sealing)
+    taken = {key: state.lines.pop(key) for key in keys}
+    assert len(taken) == event.count, "the journal and the rules disagree about a bucket"
+    state.text_len -= sum([len_of(line) for line in taken.values()])
+    _remember(state, event, taken)
     newest = {key_of(line.provider, line.segment): line for line in state.recent}
-    newest.update((key_of(line.provider, line.segment), line) for line in state.sealing)
+    newest.update(taken)
     state.recent = sorted(newest.values(), key=speech_order)[-TRANSCRIPT_TAIL_CHUNKS:]
 
 
@@ -285,15 +286,17 @@ def len_of(line: Line | ChunkAdded) -> int:
     return len(line.text) + len(line.provider) + len(line.segment) + len(line.speaker)
 
 
-def _remember(state: TranscriptState, event: BucketSealed, lines: Iterable[Line]) -> None:
+def _remember(state: TranscriptState, event: BucketSealed, taken: Mapping[str, Line]) -> None:
     segments = state.sealed.setdefault(event.bucket, KnownSegments())
     segments.next_part = event.part + 1
     segments.add(
-        (
-            hash_of(key_of(line.provider, line.segment)),
-            Known(line.seq, line.revision, line.is_final, digest_of(_content(line))),
-        )
-        for line in lines
+        [
+            (
+                hash_of(key),
+                row_of(line.seq, line.revision, line.is_final, digest_of(_content(line))),
+            )
+            for key, line in taken.items()
+        ]
     )
     # Of older buckets nothing can come any more: see _check_place.
     oldest = (state.watermark_ms - LATENESS_MS_MAX - CHUNK_MS_MAX) // BUCKET_MS - 1
@@ -306,10 +309,9 @@ def close(state: TranscriptState) -> None:
     assert not state.lines, "a meeting ends with all of its buckets sealed"
     state.sealed = {}
     state.known_count = 0
-    state.sealing = []
 
 
-def rows(state: TranscriptState, event: BucketSealed) -> list[Put]:
-    """Return the row of a bucket that was sealed just now."""
-    value = encode_part(event.bucket, event.part, state.sealing)
-    return [Put(LISTING, position_of(event.bucket, event.part), value)]
+def rows(event: BucketSealed) -> list[Put]:
+    """Return the row of a bucket that was sealed just now (never asked for on a replay)."""
+    assert event.value, "an event that was read back has no row to write"
+    return [Put(LISTING, position_of(event.bucket, event.part), event.value)]

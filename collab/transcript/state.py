@@ -48,7 +48,6 @@ class TranscriptState:
     sealed: dict[int, KnownSegments] = field(factory=dict)  # By bucket; recent ones only.
     known_count: int = 0  # Segments in ``sealed``.
     recent: list[Line] = field(factory=list)  # Newest sealed lines, for the snapshot's tail.
-    sealing: list[Line] = field(factory=list)  # What the newest event sealed: rows() writes them.
 
 
 def key_of(provider: str, segment: str) -> str:
