@@ -242,8 +242,13 @@ def error_fields(error: WireError) -> dict[str, Any]:
     """Return *error* as the fields that ``Error`` shares with it."""
     return {
         "code": error.code,
-        "message": error.message,
+        "message": printable(error.message),
         "retryable": error.retryable,
         "retry_after_ms": error.retry_after_ms,
         "error_id": error.error_id,
     }
+
+
+def printable(text: str) -> str:
+    """Return *text* as something that every encoding can carry: it may quote what was refused."""
+    return text.encode("utf-8", "replace").decode()

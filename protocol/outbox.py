@@ -1,0 +1,167 @@
+"""Policies over the transport's backlog: corking, bounds, and clients that do not read.
+
+::
+
+    waiting bytes         replies, snapshots     live frames, presence
+    up to SOFT            sent                   sent
+    above SOFT            sent                   subscriptions lag: re-read later, from the log
+    above HARD            the client is told, closed with 1013, and can resume
+
+A backlog without progress for ``SLOW_CONSUMER_TIMEOUT_S`` ends the same way as one above HARD.
+The bounds look at what waits already, so that a single large snapshot can pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+import trio
+
+from protocol.deadlines import Alarm, DeadlineWheel
+from protocol.limits import (
+    OUTBOX_FRAMES_MAX,
+    OUTBOX_HARD_BYTES,
+    OUTBOX_SOFT_BYTES,
+    SLOW_CONSUMER_CHECK_S,
+    SLOW_CONSUMER_TIMEOUT_S,
+)
+from protocol.socket import Socket
+
+
+class Cork:
+    """While entered, frames collect; at the outermost exit each connection gets one write.
+
+    One per server, re-entrant. Never await inside: other tasks' frames would wait as well.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._held: list[Outbox] = []  # Those with held frames, each once.
+
+    @property
+    def is_in(self) -> bool:
+        """True while frames are to be held."""
+        return self._depth > 0
+
+    def hold(self, outbox: Outbox) -> None:
+        """Flush *outbox* at the exit."""
+        self._held.append(outbox)
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._depth -= 1
+        if not self._depth and self._held:
+            held, self._held = self._held, []
+            for outbox in held:
+                outbox.flush()
+
+
+class Outbox:
+    """What one connection has yet to send."""
+
+    def __init__(
+        self, socket: Socket, cork: Cork, wheel: DeadlineWheel, on_overflow: Callable[[], None]
+    ) -> None:
+        """*on_overflow* is called when the client is too slow; it must close the outbox."""
+        self._socket = socket
+        self._cork = cork
+        self._on_overflow = on_overflow
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._is_closed = False
+        self._empty = trio.lowlevel.ParkingLot()
+        self._watch = Alarm(wheel, self._check_progress)
+        self._taken_bytes = 0  # At the last progress, which was at:
+        self._progress_at_s = 0.0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes not yet taken by the kernel, held ones included."""
+        return self._socket.backlog_bytes + self._held_bytes
+
+    @property
+    def is_above_soft(self) -> bool:
+        """True if live frames must lag."""
+        return (
+            self.waiting_bytes > OUTBOX_SOFT_BYTES
+            or self._socket.backlog_frames > OUTBOX_FRAMES_MAX // 2
+        )
+
+    def send(self, frame: bytes) -> None:
+        """Send whole frames now, or at the end of the cork; or overflow."""
+        if self._is_closed:
+            return
+        if (
+            self.waiting_bytes > OUTBOX_HARD_BYTES
+            or self._socket.backlog_frames + len(self._held) > OUTBOX_FRAMES_MAX
+        ):
+            self._on_overflow()
+        elif self._cork.is_in:
+            if not self._held:
+                self._cork.hold(self)
+            self._held.append(frame)
+            self._held_bytes += len(frame)
+        else:
+            self._write(frame)
+
+    def send_last(self, frame: bytes) -> None:
+        """Send *frame* whatever the bounds: the goodbye before a close."""
+        if not self._is_closed:
+            self.flush()
+            self._write(frame)
+
+    def flush(self) -> None:
+        """Write what is held, at once and in one piece."""
+        if self._held:
+            frames, self._held, self._held_bytes = self._held, [], 0
+            self._write(b"".join(frames) if len(frames) > 1 else frames[0])
+
+    def close(self) -> None:
+        """Flush; send nothing more. What the kernel has not taken stays the socket's business."""
+        if not self._is_closed:
+            self.flush()
+            self._is_closed = True
+            self._watch.stop()
+
+    def on_drained(self) -> None:
+        """Called by the socket when its backlog has become empty."""
+        self._empty.unpark_all()
+
+    async def wait_empty(self) -> None:
+        """Return when nothing waits. Cancelled: nothing happened."""
+        await trio.lowlevel.checkpoint()
+        while self.waiting_bytes:
+            await self._empty.park()
+
+    async def wait_room(self) -> None:
+        """Return when a live frame would be taken. Cancelled: nothing happened."""
+        await trio.lowlevel.checkpoint()
+        while self.is_above_soft:
+            await self._empty.park()
+
+    def _write(self, frames: bytes) -> None:
+        self._socket.write(frames)
+        if self._socket.backlog_bytes and not self._watch.is_set:
+            self._taken_bytes = self._socket.taken_bytes
+            self._progress_at_s = trio.current_time()
+            self._watch.set(self._progress_at_s + SLOW_CONSUMER_CHECK_S)
+
+    def _check_progress(self) -> None:
+        if not self._socket.backlog_bytes:
+            return
+        now_s = trio.current_time()
+        if self._socket.taken_bytes != self._taken_bytes:
+            self._taken_bytes = self._socket.taken_bytes
+            self._progress_at_s = now_s
+        elif now_s - self._progress_at_s >= SLOW_CONSUMER_TIMEOUT_S:
+            self._on_overflow()
+            return
+        self._watch.set(now_s + SLOW_CONSUMER_CHECK_S)

@@ -1,0 +1,242 @@
+"""A subscription, as the gateway holds it.
+
+::
+
+    PENDING   asked, not answered                  snapshot, reset -> LIVE
+                                                   resumed         -> LIVE, or LAGGING if behind
+    LIVE      frames go straight to the outbox     outbox above soft, or a gap -> LAGGING
+    LAGGING   frames are skipped; a child task     caught_up, snapshot, reset  -> LIVE
+              of the connection re-reads them
+    OVER      for good: nothing is sent            from every state
+
+The seq is the proof: every frame continues exactly where the one before ended. A frame that does
+not is skipped, and what it would have left out is re-read.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from protocol.codec import error_fields, printable
+from protocol.errors import WireError
+from protocol.gateway import EventFrame
+from protocol.messages import (
+    Cursor,
+    Ended,
+    Error,
+    PresenceChanged,
+    Reset,
+    Resumed,
+    ServerMessage,
+    Snapshot,
+    Subscribe,
+)
+
+if TYPE_CHECKING:
+    from protocol.connection import WireConnection
+
+
+class Phase(enum.Enum):
+    """Where a subscription is; see the head of this module."""
+
+    PENDING = "pending"
+    LIVE = "live"
+    LAGGING = "lagging"
+    OVER = "over"
+
+
+class WireSubscription:
+    """One subscription from request to end. Implements ``gateway.Subscription``."""
+
+    __slots__ = ("_is_catching_up", "connection", "cursor", "lag_count", "phase", "ref", "seq",
+                 "target", "tick", "topics")  # fmt: skip
+
+    def __init__(self, connection: WireConnection, subscribe: Subscribe) -> None:
+        self.connection = connection
+        self.ref = subscribe.ref
+        self.target = subscribe.target
+        self.topics = frozenset(subscribe.topics)
+        self.cursor: Cursor | None = subscribe.cursor
+        self.seq = subscribe.cursor.seq if subscribe.cursor is not None else 0
+        self.phase = Phase.PENDING
+        self.tick = 0  # Of the first answer's deadline; the connection's.
+        self.lag_count = 0
+        self._is_catching_up = False
+
+    @property
+    def live(self) -> bool:
+        """True while deliveries go out directly: answered, not lagging, not ended."""
+        return self.phase is Phase.LIVE
+
+    @property
+    def over(self) -> bool:
+        """True once ended from either side."""
+        return self.phase is Phase.OVER
+
+    # ------------------------------------------------------------ answers
+
+    def snapshot(self, *, epoch: str, seq: int, topics: Mapping[str, Any]) -> None:
+        """First answer: the state at *seq*; live from here."""
+        message = Snapshot(ref=self.ref, target=self.target, epoch=epoch, seq=seq, topics=topics)
+        self._start_at(seq, message)
+
+    def resumed(self, *, epoch: str, behind: bool) -> None:
+        """First answer: the cursor is good. *behind*: ``catch_up`` is called before going live."""
+        message = Resumed(ref=self.ref, target=self.target, epoch=epoch, seq=self.seq)
+        self._start_at(self.seq, message)
+        if behind and self.live:
+            self._lag()
+
+    def reset(self, *, reason: str, epoch: str, seq: int, topics: Mapping[str, Any]) -> None:
+        """Answer, first or later: start over from this snapshot; live from here."""
+        message = Reset(
+            ref=self.ref, target=self.target, reason=reason, epoch=epoch, seq=seq, topics=topics
+        )
+        self._start_at(seq, message)
+
+    def fail(self, error: WireError) -> None:
+        """First answer: refused."""
+        if not self.over:
+            self._leave(Error(ref=self.ref, **error_fields(error)))
+
+    def _start_at(self, seq: int, message: ServerMessage) -> None:
+        if self.over:
+            return
+        self.phase = Phase.LIVE
+        self.seq = seq
+        self.connection.subscription_answered(self)
+        if not self.connection.send(message):
+            self.connection.cut(self, _UNSENDABLE)
+
+    # ------------------------------------------------------------ events
+
+    def deliver(self, frame: EventFrame) -> None:
+        """Send a live frame. Ignored while lagging; starts lagging above the soft bound."""
+        if self.phase is not Phase.LIVE:
+            self._count_skipped()
+        elif frame.seq <= self.seq:
+            return  # Covered by the snapshot or by catching up.
+        elif frame.after > self.seq or self.connection.outbox.is_above_soft:
+            self._count_skipped()
+            self._lag()
+        else:
+            self._send_events(frame)
+
+    async def deliver_page(self, frame: EventFrame) -> None:
+        """Send a catch-up frame once the outbox has room; only inside ``catch_up``.
+
+        Cancelled: the connection is ending; nothing was sent.
+        """
+        await self.connection.outbox.wait_room()
+        if not self.over and frame.seq > self.seq:
+            self._send_events(frame)
+
+    def caught_up(self) -> None:
+        """Go live again: the next ``deliver`` continues at ``seq``."""
+        if self.phase is Phase.LAGGING:
+            self.phase = Phase.LIVE
+            self.connection.subscription_answered(self)
+
+    def _send_events(self, frame: EventFrame) -> None:
+        connection = self.connection
+        shown = self._unseen(frame)
+        try:
+            data = shown.bytes_for(connection.subprotocol)
+        except Exception as error:  # noqa: BLE001 -- whatever the owner's events do when written
+            connection.cut(self, connection.server.fault("events", error))
+            return
+        self.seq = frame.seq
+        connection.send_frame(data)
+
+    def _unseen(self, frame: EventFrame) -> EventFrame:
+        """Return *frame* without what was seen already: itself, shared, in nearly all cases."""
+        if frame.after >= self.seq or not frame.events or frame.events[0]["seq"] > self.seq:
+            return frame
+        events = [event for event in frame.events if event["seq"] > self.seq]
+        return EventFrame(frame.target, self.seq, frame.seq, events)
+
+    def _count_skipped(self) -> None:
+        self.connection.server.metrics.frames_skipped += 1
+
+    # ------------------------------------------------------------ lagging
+
+    def _lag(self) -> None:
+        self.phase = Phase.LAGGING
+        self.lag_count += 1
+        self.connection.server.metrics.lags += 1
+        if not self._is_catching_up:
+            self._is_catching_up = True
+            self.connection.start_child(self._catch_up)
+
+    async def _catch_up(self) -> None:
+        """Re-read what was missed, whenever the outbox is empty, until live or over."""
+        connection = self.connection
+        try:
+            while self.phase is Phase.LAGGING:
+                await connection.outbox.wait_empty()
+                lag = self.lag_count
+                await connection.server.gateway.catch_up(self)
+                if self.phase is Phase.LAGGING and self.lag_count == lag:
+                    # A reset may be on its way, but not for ever.
+                    connection.expect_answer(self)
+                    return
+        except Exception as error:  # noqa: BLE001 -- a fault of the gateway ends this one only
+            connection.cut(self, connection.server.fault("catch_up", error))
+        finally:
+            self._is_catching_up = False
+
+    def expired(self) -> None:
+        """No answer in time. Called by the deadline wheel."""
+        if self.phase is Phase.PENDING:
+            fault = WireError("deadline_exceeded", "no answer to the subscription in time")
+        elif self.phase is Phase.LAGGING:
+            fault = WireError("unavailable", "could not catch up; resume from your cursor")
+        else:
+            return
+        self.connection.cut(self, fault)
+
+    # ------------------------------------------------------------ presence and the end
+
+    def presence(
+        self, sessions: Mapping[str, Mapping[str, Any] | None], *, full: bool = False
+    ) -> None:
+        """Send who is here; dropped while lagging, but for the full one while catching up."""
+        if self.over or self.phase is Phase.PENDING:
+            return
+        is_catching_up = full and self._is_catching_up
+        if self.connection.outbox.is_above_soft or not (self.live or is_catching_up):
+            self.connection.server.metrics.presence_dropped += 1
+            return
+        message = PresenceChanged(target=self.target, sessions=sessions, full=full)
+        self.connection.send(message)
+
+    def end(self, error: WireError | None) -> None:
+        """End it: with *error* (revoked, draining), or None (unsubscribed)."""
+        if self.over:
+            return
+        if error is not None and self.phase is Phase.PENDING:
+            self.fail(error)
+            return
+        self._leave(
+            Ended(
+                ref=self.ref,
+                target=self.target,
+                code="unsubscribed" if error is None else error.code,
+                message="" if error is None else printable(error.message),
+                retryable=error is not None and error.retryable,
+            )
+        )
+
+    def close(self) -> None:
+        """Nothing more is sent. Called by the connection."""
+        self.phase = Phase.OVER
+
+    def _leave(self, message: ServerMessage) -> None:
+        self.close()
+        self.connection.subscription_over(self)
+        self.connection.send(message)
+
+
+_UNSENDABLE = WireError("internal", "the snapshot could not be written")
