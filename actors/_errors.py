@@ -14,6 +14,7 @@
     JournalError
     ├── JournalConflict         somebody else wrote this seq: this activation is not the owner
     ├── JournalCorrupt          a stored record fails its check; that actor is quarantined
+    ├── OutcomeUnknown          storing was cut short; the message may have been handled
     └── JournalBroken           the device failed; outcome unknown, nothing is acknowledged any more
 """
 
@@ -100,6 +101,17 @@ class JournalCorrupt(JournalError):
 
     actor_id: str
     detail: str
+
+
+@define(eq=False)
+class OutcomeUnknown(JournalError):
+    """Storing the message's events was cut short (a kill, or *cause*): they may be stored.
+
+    Look before sending again, or send with the same idempotency key.
+    """
+
+    actor_id: str
+    cause: BaseException | None = None
 
 
 @define(eq=False)

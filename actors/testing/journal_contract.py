@@ -250,9 +250,7 @@ async def _random_step(
     """Do one random operation on *journal* and on the model."""
     match rng.randrange(4):
         case 0 | 1:
-            new: Sequence[bytes] = [
-                rng.randbytes(rng.randrange(50)) for _ in range(rng.randint(1, 9))
-            ]
+            new = [rng.randbytes(rng.randrange(50)) for _ in range(rng.randint(1, 9))]
             await journal.append(Batch(actor_id, len(payloads) + 1, new))
             payloads.extend(new)
         case 2:
