@@ -9,7 +9,7 @@ from typing import Final
 
 from cyclopts import App
 
-from collab.cli.exit_codes import CommandFailed, ExitCode
+from collab.cli.exit_codes import CommandFailed, ExitCode, leaves
 
 _COMMANDS: Final = (
     (
@@ -79,19 +79,27 @@ def make_cli() -> App:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the command that *words* (default: the process's arguments) name, then exit."""
+    """Run the command that *words* (default: the arguments of the program) name, then exit."""
     try:
         code = make_cli()(words, result_action="return_value")
-    except CommandFailed as failure:
-        print(f"collab: {failure.line}", file=sys.stderr)
-        sys.exit(failure.code)
-    except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (``head``, ``jq``) has seen enough. Keep the interpreter from complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.DONE)
+    except (CommandFailed, KeyboardInterrupt, BrokenPipeError, BaseExceptionGroup) as error:
+        code = _end_of(error)
     sys.exit(ExitCode.DONE if code is None else code)
+
+
+def _end_of(error: BaseException) -> ExitCode:
+    """Say how *error* ends the command; what is a bug of ours stays a traceback."""
+    for leaf in leaves(error):
+        if isinstance(leaf, CommandFailed):
+            print(f"collab: {leaf.line}", file=sys.stderr)
+            return leaf.code
+        if isinstance(leaf, KeyboardInterrupt):
+            return ExitCode.INTERRUPTED
+        if isinstance(leaf, BrokenPipeError):
+            # The reader (``head``, ``jq``) has seen enough. Keep the interpreter from complaining.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.DONE
+    raise error
 
 
 def _examples(*lines: str) -> str:

@@ -41,3 +41,10 @@ class CommandFailed(Exception):
         super().__init__(line)
         self.code = code
         self.line = line
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """Return what a group holds, flattened; anything else alone."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for member in error.exceptions for leaf in leaves(member)]
+    return [error]

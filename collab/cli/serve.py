@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import gc
-import logging
 import resource
-import signal
 from collections.abc import Callable
 from typing import Final
 
 import trio
 
 from actors import JournalBroken
-from collab.cli.exit_codes import CommandFailed, ExitCode
+from collab.cli.exit_codes import CommandFailed, ExitCode, leaves
 from collab.cli.flags import ConfigFile, SettingFlags, load
 from collab.cli.output import warn
+from collab.cli.signals import stop_on_signals
 from collab.config import Config
 from collab.identity import KeyUnusable
 from collab.logs import configure_logs
 from collab.server import AddressUnusable, run_server
 from collab.storage import StoreUnusable
-
-_log = logging.getLogger("collab.serve")
 
 # Full collections walk every connection and every actor: rare ones pause less in sum. What lives
 # from the start is never walked at all.
@@ -65,7 +62,7 @@ def run_until_signalled(config: Config, *, on_ready: Callable[[str], None]) -> N
 
 def failure_of(error: BaseException) -> BaseException:
     """Return the ``CommandFailed`` that *error* amounts to; *error* itself if it is a bug."""
-    for leaf in _leaves(error):
+    for leaf in leaves(error):
         for kind, code in _CODES:
             if isinstance(leaf, kind):
                 return CommandFailed(code, _line(leaf))
@@ -73,21 +70,8 @@ def failure_of(error: BaseException) -> BaseException:
 
 
 async def _run(config: Config, on_ready: Callable[[str], None]) -> None:
-    stop = trio.Event()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def obey() -> None:
-                async for number in signals:
-                    if stop.is_set():
-                        _log.warning("second signal: not waiting any longer")
-                        nursery.cancel_scope.cancel()
-                    _log.info("draining", extra={"signal": signal.Signals(number).name})
-                    stop.set()
-
-            nursery.start_soon(obey)
-            await run_server(config, stop=stop, on_ready=on_ready)
-            nursery.cancel_scope.cancel()
+    async with stop_on_signals() as stop:
+        await run_server(config, stop=stop, on_ready=on_ready)
 
 
 def _announce(url: str) -> None:
@@ -101,12 +85,6 @@ def _allow_files() -> None:
     """Raise the soft limit of open files to the hard one: each connection is a file."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for member in error.exceptions for leaf in _leaves(member)]
-    return [error]
 
 
 def _line(error: BaseException) -> str:

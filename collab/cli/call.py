@@ -1,0 +1,69 @@
+"""``collab call``: one operation, one answer."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import orjson
+import trio
+from cyclopts import Parameter
+
+from collab.cli.connecting import ServerFlags, connected
+from collab.cli.exit_codes import CommandFailed, ExitCode
+from collab.cli.output import print_json
+from protocol.client import LimitExceeded
+from protocol.errors import CallAbandoned, CallFailed, ConnectFailed
+
+
+def call(
+    target: Annotated[str, Parameter(help="kind:key, such as chat:c1.")],
+    op: Annotated[str, Parameter(help="Operation, such as messages.post.")],
+    arguments: Annotated[str, Parameter(help="JSON object; - reads standard input.")] = "{}",
+    /,
+    *,
+    server: ServerFlags | None = None,
+    key: Annotated[
+        str | None, Parameter(help="Client key: a repetition has no second effect.")
+    ] = None,
+    timeout: Annotated[float, Parameter(help="Seconds to wait, connecting included.")] = 10.0,
+) -> None:
+    """Call one operation of one target, and print its value as JSON.
+
+    Exits with 10 if the server refuses, 11 if it cannot be reached. An operation that writes is
+    durable when its value is printed.
+    """
+    fields = _arguments(sys.stdin.read() if arguments == "-" else arguments)
+    print_json(trio.run(_call, target, op, fields, server, key, timeout))
+
+
+async def _call(
+    target: str,
+    op: str,
+    fields: dict[str, Any],
+    server: ServerFlags | None,
+    key: str | None,
+    timeout_s: float,
+) -> object:
+    try:
+        async with connected(server) as client:
+            return await client.call(target, op, fields, key=key, timeout_s=timeout_s)
+    except CallFailed as error:
+        known_as = f" (error_id {error.error_id})" if error.error_id else ""
+        raise CommandFailed(ExitCode.REFUSED, f"{error}{known_as}") from None
+    except ConnectFailed as error:
+        raise CommandFailed(ExitCode.UNREACHABLE, f"{error.code}: {error.message}") from None
+    except CallAbandoned as error:
+        raise CommandFailed(ExitCode.UNREACHABLE, error.reason) from None
+    except (LimitExceeded, ValueError) as error:
+        raise CommandFailed(ExitCode.USAGE, str(error)) from None
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(text)
+    except ValueError as error:
+        raise CommandFailed(ExitCode.USAGE, f"the arguments are not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise CommandFailed(ExitCode.USAGE, "the arguments must be a JSON object")
+    return fields
