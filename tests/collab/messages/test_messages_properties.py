@@ -10,7 +10,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collab.errors import CollabError
+from collab.errors import CollabError, NotFound
 from collab.kind import Stamp
 from collab.messages import (
     DeleteAnyMessage,
@@ -68,10 +68,24 @@ def play(batches: list[list[tuple[str, Any]]]) -> Stage[Room]:
         for who, command in batch:
             try:
                 outcome = ROOM.commands[type(command)](room.state, command, room.context(who))
+            except NotFound:
+                posted = {stamp.seq for stamp, event in room.history if is_post(event)}
+                assert named(command) - posted, "a message that exists was not found"
+                continue
             except CollabError:
                 continue
             room.happen(who, outcome.events)
     return room
+
+
+def is_post(event: Any) -> bool:
+    return isinstance(event, MessagePosted)
+
+
+def named(command: Any) -> set[int]:
+    """Return the ids of messages that *command* mentions."""
+    mentions = [getattr(command, name, None) for name in ("id", "reply_to", "parent")]
+    return {at for at in mentions if at}
 
 
 def expected(history: list[tuple[Stamp, Any]]) -> dict[int, dict[str, Any]]:
