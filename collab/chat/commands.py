@@ -53,7 +53,7 @@ class UpdateChat:
 
     model: str | None = words(MODEL_LEN_MAX, default=None)
     system_prompt: str | None = words(SYSTEM_PROMPT_LEN_MAX, default=None)
-    project: str | None = words(TITLE_LEN_MAX, default=None)
+    project: str | None = identifier(len_min=0, default=None)
 
     def __attrs_post_init__(self) -> None:
         if (self.model, self.system_prompt, self.project) == (None, None, None):

@@ -78,9 +78,9 @@ def words(len_max: int, *, len_min: int = 0, default: Any = NOTHING) -> Any:
     return field(default=default, validator=optional(check) if default is None else check)
 
 
-def identifier(len_max: int = ID_LEN_MAX, *, default: Any = NOTHING) -> Any:
+def identifier(len_max: int = ID_LEN_MAX, *, len_min: int = 1, default: Any = NOTHING) -> Any:
     """Return a field for an id: printable, without spaces; a None default allows None."""
-    check = _Id(1, len_max)
+    check = _Id(len_min, len_max)
     return field(default=default, validator=optional(check) if default is None else check)
 
 
