@@ -112,7 +112,7 @@ class ServerSocket:
 
     @property
     def taken_bytes(self) -> int:
-        """Bytes that the kernel has taken in all: progress."""
+        """Bytes that the kernel has taken in all, the handshake included: progress."""
         return self._outlet.taken_bytes
 
     @property
@@ -169,7 +169,9 @@ class ServerSocket:
         return self._settle()
 
     async def close(self, code: int = CLOSE_NORMAL, reason: str = "") -> None:
-        """Shake hands and close the socket, within ``GOODBYE_TIMEOUT_S``. Idempotent.
+        """Shake hands within ``GOODBYE_TIMEOUT_S``, else abort. Idempotent.
+
+        The socket itself is closed as soon as the handler has returned.
 
         Cancelled: the handshake goes on without its caller.
         """
@@ -204,18 +206,18 @@ class ServerSocket:
         self.subprotocol = subprotocol
 
     async def _close(self, reason: CloseReason, ended: trio.Event) -> None:
-        """Our half of the close handshake, then the peer's, then the last bytes."""
+        """Our half of the close handshake, then the peer's; a peer that is late is cut off."""
         assert self._ws is not None
         try:
-            with trio.move_on_after(GOODBYE_TIMEOUT_S):
+            with trio.move_on_after(GOODBYE_TIMEOUT_S) as handshake:
                 if self._ws.closed is None:
                     await self._ws.aclose(reason.code, reason.reason)
                 else:  # trio-websocket has given up, but the peer has not been told.
                     self._fail(reason.code, reason.reason)
                 await self._outlet.wait_empty()
-                await self._link.farewell()
+            if handshake.cancelled_caught:
+                self._outlet.abort()
         finally:
-            self._outlet.abort()
             ended.set()
 
     def _settle(self) -> CloseReason:
