@@ -85,7 +85,7 @@ def test_an_invitation_is_refused_to_those_who_do_not_run_the_meeting() -> None:
 
 
 def test_an_invitation_does_not_change_the_role_of_who_is_there() -> None:
-    """[M2.2] Another role for somebody invited or joined is a conflict; the same one is no event."""
+    """[M2.2] Another role for who is invited or joined is a conflict; the same one no event."""
     meeting = live()
     for user_id in ("ivy", "sam"):
         with pytest.raises(Conflict):
