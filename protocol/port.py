@@ -166,7 +166,7 @@ class _Port:
         except OSError:
             stream.socket.close()  # Gone already.
             return
-        address = _address_key(peer[0])
+        address = address_key(peer[0])
         refusal = self._find_refusal(address)
         if refusal is None:
             self._connections += 1
@@ -292,7 +292,7 @@ def _plain_link(stream: trio.SocketStream) -> PlainLink:
     return PlainLink(sock)
 
 
-def _address_key(host: str) -> str:
+def address_key(host: str) -> str:
     """Return what connections are counted by: an IPv4 address or an IPv6 site."""
     address = ip_address(host.partition("%")[0])
     if not isinstance(address, IPv6Address):

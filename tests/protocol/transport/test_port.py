@@ -13,7 +13,7 @@ import websockets.sync.client
 from attrs import evolve
 
 from protocol.limits import HEAD_BYTES_MAX
-from protocol.port import BoundPort, PortConfig
+from protocol.port import BoundPort, PortConfig, address_key
 from protocol.transport import ServerSocket
 from tests.echo.__main__ import echo
 from tests.protocol.transport.raw import (
@@ -169,6 +169,21 @@ async def test_connections_are_bounded_in_all(nursery: trio.Nursery) -> None:
         assert (await status_of(port, b""))[0] == 503
         await one.send(frame(TEXT, b"still here"))
         assert await one.read_frame() == (TEXT, b"still here")
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+    ],
+)
+def test_an_ipv6_site_counts_as_one_address(host: str, key: str) -> None:
+    """[T4.6] Whoever has one IPv6 address has 2**64 of them."""
+    assert address_key(host) == key
 
 
 async def test_a_handler_that_fails_takes_nobody_with_it(

@@ -99,6 +99,18 @@ async def test_frames_sent_with_the_request_are_not_lost(session: Session) -> No
         assert session.seen == [b"early"]
 
 
+async def test_a_write_needs_no_task_while_the_kernel_takes_it(session: Session) -> None:
+    """[T2.1] The bytes are gone when write() returns."""
+    async with connected(session) as client:
+        before = trio.lowlevel.current_statistics().tasks_living
+        taken = session.socket.taken_bytes
+        session.socket.write(server_frame(b"now", is_text=True))
+        assert session.socket.taken_bytes - taken == 5
+        assert session.socket.backlog_bytes == session.socket.backlog_frames == 0
+        assert trio.lowlevel.current_statistics().tasks_living == before
+        assert await client.read_frame() == (TEXT, b"now")
+
+
 async def test_a_reader_that_stops_costs_nobody_else(session: Session) -> None:
     """[T2.2] write() never waits: what the kernel does not take is counted, in order."""
     async with connected(session) as client:
@@ -231,6 +243,19 @@ async def test_close_is_bounded(session: Session, clock: trio.testing.MockClock)
         assert session.reason == CloseReason(1001)
         assert await client.read_close() == 1001
         assert await client.read_to_end() == b""
+
+
+async def test_close_goes_on_without_its_caller(session: Session) -> None:
+    """[T5.3] A cancelled caller changes nothing for the peer."""
+    async with connected(session) as client:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await session.socket.close(1001, "going")
+        assert scope.cancelled_caught
+        assert await client.read_frame() == (CLOSE, close_payload(1001, b"going"))
+        await client.send(frame(CLOSE, close_payload(1001)))
+        await session.ended.wait()
+        assert session.reason == CloseReason(1001, "going")
 
 
 async def test_close_soon_may_be_called_from_on_message(session: Session) -> None:
