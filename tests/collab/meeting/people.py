@@ -6,7 +6,7 @@ from typing import Final
 
 from collab.kind import Caller
 from collab.meeting import MEETING
-from collab.meeting.commands import Cancel, End, Invite, Invitee, Join, Leave, Schedule, Start
+from collab.meeting.commands import Cancel, End, Invitee, Join, Leave, Role, Schedule, Start
 from collab.meeting.state import MeetingState
 from tests.collab.messages.stage import Stage
 
@@ -21,7 +21,7 @@ MALLORY: Final = Caller("mallory")  # Outsider.
 ADA: Final = Caller("ada", org_id="acme", org_role="admin")
 EVE: Final = Caller("eve", org_id="other", org_role="admin")
 
-SEATS: Final = (
+SEATS: Final[tuple[tuple[Caller, Role], ...]] = (
     (HUGO, "host"),
     (SAM, "speaker"),
     (ANN, "attendee"),
@@ -68,10 +68,6 @@ def cancelled() -> Stage[MeetingState]:
     meeting = scheduled()
     meeting.do(OLIVIA, Cancel())
     return meeting
-
-
-def invite(meeting: Stage[MeetingState], who: Caller, role: str) -> None:
-    meeting.do(OLIVIA, Invite(user_id=who.user_id, role=role))  # type: ignore[arg-type]
 
 
 def alone() -> Stage[MeetingState]:

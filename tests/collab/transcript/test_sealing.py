@@ -153,7 +153,7 @@ def test_the_end_seals_everything_and_forgets_the_rest() -> None:
 
 
 def test_an_idle_meeting_is_small() -> None:
-    """[R2.8] A meeting in which nobody has spoken costs little, and so does one that spoke a bit."""
+    """[R2.8] A meeting in which nobody has spoken costs little; a minute of speech not much."""
     meeting = transcribed()
     assert len(pack(meeting.state)) < 1_000
     say(meeting, *(chunk(f"s{n}", n * 1_000, n * 1_000 + 900) for n in range(40)))
