@@ -32,7 +32,7 @@ DURATION_MIN_MAX: Final = 24 * 60
 MESSAGE_PARTS_MAX: Final = 64
 MESSAGE_TAIL_MAX: Final = 100  # Newest messages held in memory and shown in a snapshot.
 MESSAGE_CACHE_MAX: Final = 512  # Those that commands name: two each, in a batch of 256.
-MESSAGE_BYTES_MAX: Final = 65_536  # One message's parts, packed: fits a fast frame's order.
+MESSAGE_BYTES_MAX: Final = 65_536  # One message's parts, packed.
 MESSAGE_TAIL_BYTES_MAX: Final = 131_072  # The tail, packed: six times that (JSON) fits an outbox.
 MESSAGE_PAGE_BYTES_MAX: Final = 131_072  # One page; a page holds one message whatever it weighs.
 TOOL_DEPTH_MAX: Final = 8  # Arguments and results of tools; the frame around them is 4 deep.
@@ -83,6 +83,7 @@ BATCH_INTERVAL_MIN_S: Final = 0.05  # Faster than people read; costs a frame eac
 BATCH_INTERVAL_MAX_S: Final = 0.25  # Slower than that is not live.
 DRAIN_TIMEOUT_S: Final = 6.0  # Together with the close of sockets and store below 10 s.
 DRAIN_TIMEOUT_MAX_S: Final = 600.0
+INSIST_AFTER_S: Final = 1.0  # Sooner, a second Ctrl-C is the first one, passed on by a launcher.
 
 # The app.
 ASK_TIMEOUT_S: Final = 30.0

@@ -19,7 +19,9 @@ from protocol.errors import CallAbandoned, CallFailed, ConnectFailed
 def call(
     target: Annotated[str, Parameter(help="kind:key, such as chat:c1.")],
     op: Annotated[str, Parameter(help="Operation, such as messages.post.")],
-    arguments: Annotated[str, Parameter(help="JSON object; - reads standard input.")] = "{}",
+    arguments: Annotated[
+        str, Parameter(help="JSON object; - reads standard input.", allow_leading_hyphen=True)
+    ] = "{}",
     /,
     *,
     server: ServerFlags | None = None,

@@ -1,4 +1,9 @@
-"""SIGTERM and Ctrl-C as an event: the first asks to stop, the second insists."""
+"""SIGTERM and Ctrl-C as an event; Ctrl-C once more does not wait for the drain.
+
+A launcher (``uv run``, a shell) passes on what the terminal has sent to everybody anyway: the
+same Ctrl-C then arrives twice within a moment, and counts once. A repeated SIGTERM changes
+nothing: the drain that it asks for is already bounded.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,14 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from collab.limits import INSIST_AFTER_S
+
 _log = logging.getLogger("collab.signals")
 
 
 @asynccontextmanager
 async def stop_on_signals() -> AsyncIterator[trio.Event]:
-    """Yield an event that the first SIGTERM or SIGINT sets; the second cancels the block.
+    """Yield an event that SIGTERM or SIGINT sets; a later SIGINT cancels the block.
 
     Cancelled: the block is, too.
     """
@@ -23,14 +30,16 @@ async def stop_on_signals() -> AsyncIterator[trio.Event]:
         async with trio.open_nursery() as nursery:
 
             async def obey() -> None:
+                first_at = 0.0
                 async for number in signals:
-                    name = signal.Signals(number).name
-                    if stop.is_set():
-                        _log.warning("%s again: not waiting any longer", name)
-                        nursery.cancel_scope.cancel()
-                    else:
-                        _log.info("%s: draining", name)
+                    now = trio.current_time()
+                    if not stop.is_set():
+                        _log.info("%s: draining", signal.Signals(number).name)
+                        first_at = now
                         stop.set()
+                    elif number == signal.SIGINT and now >= first_at + INSIST_AFTER_S:
+                        _log.warning("interrupted again: not waiting any longer")
+                        nursery.cancel_scope.cancel()
 
             nursery.start_soon(obey)
             yield stop
