@@ -1,12 +1,12 @@
 """Moves the tail into buckets: many records of one actor, side by side, compressed.
 
-A pass takes what the tail held when it began. Step by step it reads the runs of some actors
-(in the background connection's thread), seals them, and lets the buckets join a group commit; only
-then are the records forgotten by the index. When no actor is left it deletes the old rows
-in ranges, which frees whole pages. Stopped anywhere, a record is in the tail, in a bucket, or in
-both, and the bucket wins.
+A pass turns the commits to the other tail table, which is empty, and then has the full one for
+itself. Step by step it reads the runs of some actors (in the background connection's thread),
+seals them, and lets the buckets join a group commit; only then does the index forget the records.
+When no actor is left the table is emptied as a whole: that frees its pages unwritten. Stopped
+anywhere, a record is in the tail, in a bucket, or in both, and the bucket wins.
 
-Rows of a damaged actor stay where they are, for whoever wants to save them.
+Rows of a damaged actor move to the quarantine, for whoever wants to save them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import apsw
 import trio
 from attrs import define, field, frozen
 
+from actors import JournalBroken
 from collab.storage.connection import SqlThread, fetch
 from collab.storage.figures import Figures
 from collab.storage.group import Bucket
@@ -28,7 +29,6 @@ from collab.storage.history import read_bucket, read_tail
 from collab.storage.limits import (
     BUCKET_BYTES_MAX,
     BUCKET_BYTES_MIN,
-    CUT_STEP_IDS,
     SEAL_AT_CLOSE_S,
     SEAL_STEP_BYTES,
     SEAL_STEP_ROWS,
@@ -73,7 +73,7 @@ class Compactor:
     damaged: MutableMapping[str, str]
     figures: Figures
     clock_ms: Callable[[], int]
-    first_id: int  # No row below it is left, but those of damaged actors.
+    old_upto: int  # The newest row in the table that takes no commits; 0: it is empty.
     _passing: trio.Lock = field(factory=trio.Lock)
     _is_closing: bool = False
     _wake: trio.Event = field(factory=trio.Event)
@@ -126,11 +126,13 @@ class Compactor:
             await self.seal_all()
         except apsw.Error as error:
             await self.writer.fail(error)
+        except JournalBroken:
+            pass  # The store has failed and says so itself.
         finally:
             self._announce()
 
     async def seal_all(self) -> None:
-        """Move everything that the tail holds now, except what is damaged.
+        """Move everything that the tail holds now into buckets.
 
         Raises:
           JournalBroken: the device failed.
@@ -139,19 +141,48 @@ class Compactor:
         Cancelled: some actors are sealed and others are not; nothing is lost.
         """
         async with self._passing:
-            await self._seal_upto(self.tail.last_id)
+            await self._empty_old()
+            if self.tail.rows > 0:
+                group = await self.writer.room()
+                group.on_durable.append(self._turn)
+                await self.writer.durable()
+                await self._empty_old()
 
-    async def _seal_upto(self, last_id: int) -> None:
+    def _turn(self) -> None:
+        """Have the next commits go to the other table. Called between two commits."""
+        self.old_upto = self.tail.last_id
+        self.writer.tail_no = 1 - self.writer.tail_no
+
+    async def _empty_old(self) -> None:
+        if self.old_upto == 0:
+            return
         waiting = [actor for actor in reversed(self.tail.actors()) if actor not in self.damaged]
-        while waiting and self.writer.failed is None:
-            portions = self._plan(waiting, last_id)
+        while waiting:
+            portions = self._plan(waiting, self.old_upto)
             if portions:
                 await self._step(portions)
                 if waiting and waiting[-1] in self.damaged:
                     waiting.pop()
-        while self.first_id <= last_id and self.writer.failed is None:
-            upto = min(self.first_id + CUT_STEP_IDS - 1, last_id)
-            await self._cut(upto)
+        group = await self.writer.room()
+        table = f"tail_{1 - self.writer.tail_no}"
+        if self.damaged:
+            names = tuple(actor.encode("utf-8", "surrogateescape") for actor in self.damaged)
+            group.moves.append(
+                (
+                    "INSERT INTO quarantine SELECT CAST(actor AS BLOB), seq, payload, crc"
+                    f" FROM {table} WHERE CAST(actor AS BLOB) IN carray(?)",
+                    (apsw.carray(names),),
+                )
+            )
+        group.moves.append((f"DELETE FROM {table}", ()))
+        group.on_durable.append(self._emptied)
+        await self.writer.durable()
+
+    def _emptied(self) -> None:
+        self.old_upto = 0
+        for actor_id in self.damaged:
+            self.tail.forget(actor_id)
+        self._announce()
 
     def _plan(self, waiting: list[str], last_id: int) -> list[Portion]:
         """Take a step's worth of actors, or of one actor's runs, off the end of *waiting*."""
@@ -191,20 +222,6 @@ class Compactor:
             # A batch of the open group is not in the tail yet, but its actor does not rest.
             if is_gone and newest == self.heads.get(portion.actor_id):
                 self.heads.rest(portion.actor_id, portion.last_seq)
-
-    async def _cut(self, upto: int) -> None:
-        group = await self.writer.room()
-        sql, bindings = "DELETE FROM tail WHERE id BETWEEN ? AND ?", [self.first_id, upto]
-        if self.damaged:
-            kept = tuple(actor.encode("utf-8", "surrogateescape") for actor in self.damaged)
-            group.cut = (
-                f"{sql} AND CAST(actor AS BLOB) NOT IN carray(?)",
-                [*bindings, apsw.carray(kept)],
-            )
-        else:
-            group.cut = sql, bindings
-        await self.writer.durable()
-        self.first_id = upto + 1
 
     def _announce(self) -> None:
         self._moved.set()

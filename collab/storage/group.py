@@ -57,7 +57,7 @@ class Group:
         self.snapshots: dict[str, tuple[str, int, bytes, bytes]] = {}
         self.buckets: list[Bucket] = []
         self.replaced_buckets: list[int] = []
-        self.cut: Statement | None = None
+        self.moves: list[Statement] = []  # Of the compactor, run last.
         self.checkpoint_mode: int | None = None
         self.on_durable: list[Callable[[], None]] = []
         self.waiting: list[trio.lowlevel.Task] = []
@@ -72,10 +72,10 @@ class Group:
         """Say whether further appends have to wait for the next group."""
         return self.rows >= GROUP_ROWS_MAX or self.nbytes >= GROUP_BYTES_MAX
 
-    def statements(self) -> list[Statement]:
-        """Return the group as SQL. Order matters only within a table."""
+    def statements(self, tail_no: int) -> list[Statement]:
+        """Return the group as SQL, its records for tail table *tail_no*."""
         return [
-            *_inserts("INSERT INTO tail VALUES ", 5, self.tail),
+            *_inserts(f"INSERT INTO tail_{tail_no} VALUES ", 5, self.tail),
             *self._item_statements(),
             *_inserts("INSERT INTO signal VALUES ", 6, self.signals),
             *_deletes("DELETE FROM signal WHERE id IN ", self.forgotten),
@@ -105,7 +105,7 @@ class Group:
                     )
                 ],
             ),
-            *([self.cut] if self.cut else []),
+            *self.moves,
         ]
 
     def _item_statements(self) -> Iterator[Statement]:
@@ -121,9 +121,9 @@ class Group:
             "DELETE FROM item WHERE (listing, owner, position) IN (VALUES ", 3, removed, ")"
         )
 
-    def work(self) -> Callable[[apsw.Connection], Committed]:
+    def work(self, tail_no: int) -> Callable[[apsw.Connection], Committed]:
         """Return what the connection's thread has to do."""
-        return partial(_commit, statements=self.statements(), mode=self.checkpoint_mode)
+        return partial(_commit, statements=self.statements(tail_no), mode=self.checkpoint_mode)
 
 
 def _commit(db: apsw.Connection, *, statements: list[Statement], mode: int | None) -> Committed:

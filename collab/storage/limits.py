@@ -10,6 +10,8 @@ MIB: Final = 1_024 * KIB
 # One group commit: what all actors together wrote while the one before was syncing.
 GROUP_ROWS_MAX: Final = 8_192  # Beyond it appends wait for the next group.
 GROUP_BYTES_MAX: Final = 16 * MIB
+GROUP_ROWS_BUSY: Final = 16  # After a group of so many rows the next one starts no sooner than
+GROUP_INTERVAL_S: Final = 0.006  # this after it: half the pages written, a third less CPU.
 PAYLOAD_BYTES_MAX: Final = 16 * MIB  # One record, item, signal or snapshot.
 VARIABLES_MAX: Final = 32_000  # Of one statement; SQLite's own bound is 32,766.
 STATEMENT_ROWS_MAX: Final = 1_024  # Longer texts are not kept by apsw's statement cache.
@@ -31,7 +33,6 @@ BUCKET_BYTES_MIN: Final = (
 BUCKET_ZLIB_LEVEL: Final = 3  # Level 6 saves 5 % more and takes twice as long.
 SEAL_STEP_ROWS: Final = 4_000  # What one step of the compactor takes: tens of milliseconds,
 SEAL_STEP_BYTES: Final = 512 * KIB  # all but the writing of the result beside the group commits.
-CUT_STEP_IDS: Final = 2_000  # Tail rows deleted per group commit: about 2 ms.
 SEAL_AT_CLOSE_S: Final = 2.0  # A clean shutdown seals for so long, then leaves the rest.
 
 # The write-ahead log.

@@ -18,8 +18,9 @@ class Loaded:
     tail: TailIndex = field(factory=TailIndex)
     damaged: dict[str, str] = field(factory=dict)  # actor -> what is wrong with its records
     signal_id: int = 0  # Of the newest signal.
-    first_id: int = 1  # Of the oldest tail row, sealed ones included.
-    last_id: int = 0  # Of the newest one.
+    tail_no: int = 0  # Which tail table takes new records.
+    old_upto: int = 0  # The newest row of the other one, 0 if it is empty.
+    last_id: int = 0  # The newest row of both.
 
 
 def load(db: apsw.Connection) -> Loaded:
@@ -32,19 +33,28 @@ def load(db: apsw.Connection) -> Loaded:
     """
     loaded = Loaded(epoch=fetch(db, "SELECT value FROM meta WHERE name = 'epoch'")[0][0])
     loaded.signal_id = fetch(db, "SELECT ifnull(max(id), 0) FROM signal")[0][0]
-    loaded.first_id = fetch(db, "SELECT ifnull(min(id), 1) FROM tail")[0][0]
+    last_ids = [fetch(db, f"SELECT ifnull(max(id), 0) FROM tail_{no}")[0][0] for no in (0, 1)]
+    loaded.tail_no = 1 if last_ids[1] > last_ids[0] else 0
+    loaded.old_upto, loaded.last_id = min(last_ids), max(last_ids)
+    for (owner,) in fetch(db, "SELECT DISTINCT CAST(actor AS BLOB) FROM quarantine"):
+        loaded.damaged[_text(owner)] = "its records are in quarantine"
     sealed: dict[str, int] = {}  # actor -> the newest seq in its buckets
-    # Casts: a flipped bit may turn a text into bytes that are no UTF-8, or a number into a text.
-    rows = db.execute(
-        "SELECT id, CAST(actor AS BLOB), ifnull(CAST(seq AS INTEGER), 0),"
-        " ifnull(length(CAST(payload AS BLOB)), 0) FROM tail ORDER BY id"
-    )
+    for no in (1 - loaded.tail_no, loaded.tail_no):  # The older rows first.
+        _index_table(db, no, loaded, sealed)
+    loaded.tail.last_id = loaded.last_id
+    return loaded
+
+
+def _index_table(db: apsw.Connection, tail_no: int, loaded: Loaded, sealed: dict[str, int]) -> None:
     tail, damaged = loaded.tail, loaded.damaged
+    # Casts: a flipped bit may turn a text into bytes that are no UTF-8, or a number into a text.
     row: tuple[int, bytes, int, int]
-    for row in rows:
+    for row in db.execute(
+        "SELECT id, CAST(actor AS BLOB), ifnull(CAST(seq AS INTEGER), 0),"
+        f" ifnull(length(CAST(payload AS BLOB)), 0) FROM tail_{tail_no} ORDER BY id"
+    ):
         row_id, owner, seq, nbytes = row
-        loaded.last_id = row_id
-        actor_id = owner.decode("utf-8", "surrogateescape")
+        actor_id = _text(owner)
         newest = tail.last_seq(actor_id)
         if newest is None:
             if actor_id not in sealed:
@@ -52,11 +62,13 @@ def load(db: apsw.Connection) -> Loaded:
             newest = sealed[actor_id]
         if seq == newest + 1:
             tail.add(actor_id, Run(seq, 1, row_id, nbytes))
-        elif seq > sealed[actor_id] or not _is_sound(db, row_id, owner):
+        elif seq > sealed[actor_id] or not _is_sound(db, tail_no, row_id, owner):
             damaged.setdefault(actor_id, f"record {newest + 1} is missing or misnumbered")
-        # Else it is in a bucket: the compactor was stopped before it deleted the row.
-    tail.last_id = loaded.last_id
-    return loaded
+        # Else it is in a bucket: the compactor was stopped before it emptied the table.
+
+
+def _text(owner: bytes) -> str:
+    return owner.decode("utf-8", "surrogateescape")
 
 
 def _sealed_seq(db: apsw.Connection, owner: bytes) -> int:
@@ -66,7 +78,7 @@ def _sealed_seq(db: apsw.Connection, owner: bytes) -> int:
     return int(rows[0][0])
 
 
-def _is_sound(db: apsw.Connection, row_id: int, owner: bytes) -> bool:
-    sql = "SELECT seq, CAST(payload AS BLOB), crc FROM tail WHERE id = ?"
+def _is_sound(db: apsw.Connection, tail_no: int, row_id: int, owner: bytes) -> bool:
+    sql = f"SELECT seq, CAST(payload AS BLOB), crc FROM tail_{tail_no} WHERE id = ?"
     seq, payload, crc = fetch(db, sql, row_id)[0]
     return isinstance(seq, int) and record_crc(owner, seq, payload) == crc

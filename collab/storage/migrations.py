@@ -2,13 +2,16 @@
 
 ::
 
-    tail      every record, as it was committed; append-only, no secondary index
+    tail_0/1  every record, as it was committed; append-only, no secondary index. One of the
+              two takes the commits while the other one is sealed and then emptied as a whole,
+              which frees its pages without writing them
     bucket    what the compactor made of the tail: many records of one actor, compressed
     snapshot  the newest state of an actor, hashed
     item      listings: one row per (listing, owner, position)
     signal    commands for other targets that were not yet handled
 
-A record may be both in a bucket and in the tail while the compactor works: the bucket wins.
+A record may be both in a bucket and in the tail while the compactor works: the bucket wins. Ids
+of tail rows ascend over both tables. ``quarantine`` keeps tail rows of actors that are damaged.
 """
 
 from __future__ import annotations
@@ -24,10 +27,15 @@ APPLICATION_ID: Final = 0x436F_6C62  # "Colb"
 _STEPS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
-    CREATE TABLE tail (
+    CREATE TABLE tail_0 (
         id INTEGER PRIMARY KEY, actor TEXT NOT NULL, seq INTEGER NOT NULL,
         payload BLOB NOT NULL, crc INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE tail_1 (
+        id INTEGER PRIMARY KEY, actor TEXT NOT NULL, seq INTEGER NOT NULL,
+        payload BLOB NOT NULL, crc INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE quarantine (actor BLOB, seq, payload, crc);
     CREATE TABLE bucket (
         id INTEGER PRIMARY KEY, actor TEXT NOT NULL, first_seq INTEGER NOT NULL,
         last_seq INTEGER NOT NULL, size INTEGER NOT NULL, sealed_ms INTEGER NOT NULL,

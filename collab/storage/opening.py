@@ -65,7 +65,7 @@ async def open_store(
         for actor_id, detail in loaded.damaged.items():
             _log.error("%s is quarantined: %s", actor_id, detail)
         figures = Figures()
-        writer = Writer(writer_thread, loaded.tail, figures)
+        writer = Writer(writer_thread, loaded.tail, loaded.tail_no, figures)
         compactor = Compactor(
             background,
             writer,
@@ -74,7 +74,7 @@ async def open_store(
             loaded.damaged,
             figures,
             clock_ms,
-            loaded.first_id,
+            loaded.old_upto,
         )
         checkpointer = Checkpointer(background, writer, figures)
         store = SqliteStore(directory, loaded, readers, writer, compactor, checkpointer)

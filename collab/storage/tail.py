@@ -72,6 +72,12 @@ class TailIndex:
         del self._runs[actor_id]
         return True
 
+    def forget(self, actor_id: str) -> None:
+        """Forget everything about a damaged actor."""
+        last_seq = self.last_seq(actor_id)
+        if last_seq is not None:
+            self.drop(actor_id, last_seq)
+
     def runs(self, actor_id: str) -> Iterator[Run]:
         """Yield the runs of *actor_id*, oldest first."""
         runs = self._runs.get(actor_id, ())

@@ -17,13 +17,14 @@ from collab.storage.connection import SqlThread
 from collab.storage.errors import remedy_for, what_failed
 from collab.storage.figures import Figures
 from collab.storage.group import Group
+from collab.storage.limits import GROUP_INTERVAL_S, GROUP_ROWS_BUSY
 from collab.storage.tail import TailIndex
 
 
 class Writer:
     """Owner of the writing connection and of the open group."""
 
-    def __init__(self, thread: SqlThread, tail: TailIndex, figures: Figures) -> None:
+    def __init__(self, thread: SqlThread, tail: TailIndex, tail_no: int, figures: Figures) -> None:
         self._thread = thread
         self._tail = tail
         self.figures = figures
@@ -32,6 +33,7 @@ class Writer:
         self._has_ended = False
         self._room = trio.Event()  # Set, and replaced, whenever a fresh group opens.
         self.group = Group()
+        self.tail_no = tail_no  # Which tail table takes the records of the next commit.
         self.failed: JournalBroken | None = None
         self.broken = trio.Event()
 
@@ -40,9 +42,12 @@ class Writer:
         with trio.CancelScope(shield=True):
             while self.failed is None:
                 if not self.group.is_empty:
+                    started = trio.current_time()
                     group, self.group = self.group, Group()
                     self._open_room()
                     await self._commit(group)
+                    if group.rows >= GROUP_ROWS_BUSY and not self._is_closing:
+                        await trio.sleep_until(started + GROUP_INTERVAL_S)
                 elif self._is_closing:
                     self._has_ended = True
                     return
@@ -111,7 +116,7 @@ class Writer:
     async def _commit(self, group: Group) -> None:
         started = time.perf_counter()
         try:
-            committed = await self._thread.run(group.work())
+            committed = await self._thread.run(group.work(self.tail_no))
         except Exception as error:  # noqa: BLE001 -- whatever it was, the outcome is unknown
             await self.fail(error)
             self._release(group)
