@@ -189,10 +189,10 @@ def _check_not_owner(role: str) -> None:
         raise Conflict("the owner stays until the chat is transferred or deleted")
 
 
-def welcome(state: ChatState, caller: Caller, context: Context) -> Sequence[Any]:
+def welcome(state: ChatState, caller: Caller, _context: Context) -> Sequence[Any]:
     """Development: whoever comes first owns the chat, the others edit it, if there is room."""
     if state.created_ms is None:
-        return [ChatCreated(title=context.target)]
+        return [ChatCreated(title=state.key)]
     if not state.exists or caller.user_id in state.members:
         return []
     if len(state.members) >= CHAT_MEMBERS_MAX:

@@ -116,7 +116,7 @@ def _unlisted(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
     return Signal(f"user:{user_id}", item)
 
 
-def revokes(_state: ChatState, event: Any) -> Sequence[str]:
+def revokes(state: ChatState, event: Any) -> Sequence[str]:
     """Return whom *event* shuts out.
 
     A removed member of a public chat is shut out as well, since they saw what the public does not;
@@ -125,6 +125,9 @@ def revokes(_state: ChatState, event: Any) -> Sequence[str]:
     kind = type(event)
     if kind is MemberRemoved:
         return [event.user_id]
-    if kind is ChatDeleted or (kind is ChatPublished and not event.on):
-        return [RECHECK]  # Whoever came through the link is known to nobody but the subscriptions.
+    # Whoever came through the public link is known to nobody but the subscriptions: RECHECK.
+    if kind is ChatDeleted:
+        return [*state.members, RECHECK]
+    if kind is ChatPublished and not event.on:
+        return [RECHECK]
     return ()

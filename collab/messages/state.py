@@ -19,6 +19,8 @@ from collab.kind import Item
 from collab.limits import MESSAGE_CACHE_MAX, MESSAGE_TAIL_BYTES_MAX, MESSAGE_TAIL_MAX
 
 LISTING: Final = "messages"
+FIELDS_BYTES: Final = 256  # What a message's fields take beside its content.
+EDIT_BYTES: Final = 5
 
 
 @define
@@ -38,7 +40,7 @@ class Message:
     edits: list[int] = field(factory=list)  # Seqs of the edits, oldest first.
     reactions: dict[str, list[str]] = field(factory=dict)  # Emoji to user ids, first come first.
     is_deleted: bool = False
-    weight: int = 0  # Bytes when packed; kept up to date for messages in the tail.
+    weight: int = 0  # Bytes when packed, nearly; kept up to date for messages in the tail.
 
     def plain(self) -> dict[str, Any]:
         """Return it as stored and sent: a copy that later changes do not reach."""
@@ -57,6 +59,11 @@ class Message:
             "reactions": {emoji: list(users) for emoji, users in self.reactions.items()},
             "is_deleted": self.is_deleted,
         }
+
+    def weigh(self) -> int:
+        """Return its bytes when packed, nearly; much cheaper than packing it."""
+        weight = FIELDS_BYTES + len(msgpack.packb(self.parts)) + EDIT_BYTES * len(self.edits)
+        return weight + len(msgpack.packb(self.reactions)) if self.reactions else weight
 
     def pack(self) -> bytes:
         """Return it as a row."""
@@ -136,7 +143,7 @@ class MessageLog:
         tail = self.tail
         if message.id < tail[0].id:
             return  # Only cached: it weighs nothing here.
-        weight = len(message.pack())
+        weight = message.weigh()
         self.tail_weight += weight - message.weight
         message.weight = weight
         while len(tail) > MESSAGE_TAIL_MAX or (

@@ -63,9 +63,16 @@ def unlist_item(state: UserState, command: UnlistItem, _context: Context) -> Out
 
 
 def _least_wanted(state: UserState) -> str:
-    candidates = [target for _at_ms, target in state.order if state.items[target].pinned_ms is None]
-    over = (target for target in candidates if state.items[target].status in OVER)
-    return next(over, candidates[0])  # Pins are fewer than items: there is a candidate.
+    """Return the oldest that is over, or else the oldest; pins are fewer than items."""
+    oldest: str | None = None
+    for _at_ms, target in state.order:
+        if target in state.pins:
+            continue
+        if state.items[target].status in OVER:
+            return target
+        oldest = oldest or target
+    assert oldest is not None
+    return oldest
 
 
 # ---------------------------------------------------------------- commands
@@ -81,7 +88,7 @@ def pin(state: UserState, command: Pin, context: Context) -> Outcome:
     entry = _find(state, command.target)
     if (entry.pinned_ms is not None) == command.on:
         return Outcome(value=entry.plain(command.target))
-    if command.on and len(pinned(state)) >= USER_PINS_MAX:
+    if command.on and len(state.pins) >= USER_PINS_MAX:
         raise LimitExceeded(f"{USER_PINS_MAX} items can be pinned")
     pinned_ms = context.now_ms if command.on else None
     value = {**entry.plain(command.target), "pinned_ms": pinned_ms}
@@ -100,13 +107,6 @@ def archive(state: UserState, command: Archive, context: Context) -> Outcome:
     archived_ms = context.now_ms if command.on else None
     value = {**entry.plain(command.target), "archived_ms": archived_ms}
     return Outcome([ItemArchived(target=command.target, archived_ms=archived_ms)], value)
-
-
-def pinned(state: UserState) -> list[str]:
-    """Return the pinned targets, newest first."""
-    return [
-        target for _, target in reversed(state.order) if state.items[target].pinned_ms is not None
-    ]
 
 
 def _find(state: UserState, target: str) -> Entry:
@@ -143,7 +143,7 @@ def unlisted(state: UserState, event: ItemUnlisted, _stamp: Stamp) -> None:
 
 def was_pinned(state: UserState, event: ItemPinned, _stamp: Stamp) -> None:
     """Set or take away the mark."""
-    state.items[event.target].pinned_ms = event.pinned_ms
+    state.mark(event.target, event.pinned_ms)
 
 
 def was_archived(state: UserState, event: ItemArchived, _stamp: Stamp) -> None:

@@ -50,10 +50,13 @@ class UserState:
     key: str
     items: dict[str, Entry] = field(factory=dict)
     unlisted: dict[str, int] = field(factory=dict)  # Target to version, oldest unlisting first.
+    # Both follow from the items, so they are no part of a snapshot.
     order: list[tuple[int, str]] = field(init=False, eq=False, repr=False)  # Oldest first.
+    pins: set[str] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.order = sorted((entry.at_ms, target) for target, entry in self.items.items())
+        self.pins = {t for t, entry in self.items.items() if entry.pinned_ms is not None}
 
     def version_of(self, target: str) -> int:
         """Return the newest version known of *target*; 0: never heard of it."""
@@ -66,6 +69,7 @@ class UserState:
         self.unlisted.pop(target, None)
         self.items[target] = entry
         insort(self.order, (entry.at_ms, target))
+        self.mark(target, entry.pinned_ms)
 
     def take_out(self, target: str, version: int) -> None:
         """Remove an entry; remember its version, so that a late signal does not bring it back."""
@@ -76,9 +80,18 @@ class UserState:
         if len(unlisted) > USER_UNLISTED_MAX:
             del unlisted[next(iter(unlisted))]
 
+    def mark(self, target: str, pinned_ms: int | None) -> None:
+        """Pin an entry, or let it go (None)."""
+        self.items[target].pinned_ms = pinned_ms
+        if pinned_ms is None:
+            self.pins.discard(target)
+        else:
+            self.pins.add(target)
+
     def _forget(self, target: str) -> None:
         entry = self.items.pop(target, None)
         if entry is not None:
+            self.pins.discard(target)
             del self.order[bisect_left(self.order, (entry.at_ms, target))]
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from collab.errors import BadRequest
 from collab.kind import Answer, Caller, Context
 from collab.user.commands import PageList
-from collab.user.rules import pinned
 from collab.user.state import Entry, UserState
 
 
@@ -21,8 +20,13 @@ def snapshot(state: UserState, _caller: Caller) -> Mapping[str, Any]:
     """Return the first page of what is not archived, and everything that is pinned."""
     return {
         **_page(state, PageList()),
-        "pinned": [state.items[target].plain(target) for target in pinned(state)],
+        "pinned": [state.items[target].plain(target) for target in _pinned(state)],
     }
+
+
+def _pinned(state: UserState) -> list[str]:
+    """Return the pinned targets, newest first."""
+    return sorted(state.pins, key=lambda target: (state.items[target].at_ms, target), reverse=True)
 
 
 def page(state: UserState, query: PageList, _context: Context) -> Answer:

@@ -416,7 +416,8 @@ def test_memory_holds_a_bounded_tail(room: Stage[Room]) -> None:
         post(room, "x" * TEXT_LEN_MAX)
     log = room.state.messages
     assert len(log.tail) == 6
-    assert log.tail_weight == sum(len(m.pack()) for m in log.tail) <= MESSAGE_TAIL_BYTES_MAX
+    assert log.tail_weight == sum(m.weight for m in log.tail) <= MESSAGE_TAIL_BYTES_MAX
+    assert all(m.weight >= len(m.pack()) for m in log.tail)
 
 
 def test_a_whole_log_has_nothing_older(room: Stage[Room]) -> None:

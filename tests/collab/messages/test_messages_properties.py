@@ -51,7 +51,7 @@ BATCHES = st.lists(st.lists(st.tuples(USERS, COMMANDS), min_size=1, max_size=8),
 def _little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make almost every message an old one."""
     monkeypatch.setattr("collab.messages.state.MESSAGE_TAIL_MAX", 4)
-    monkeypatch.setattr("collab.messages.state.MESSAGE_TAIL_BYTES_MAX", 900)
+    monkeypatch.setattr("collab.messages.state.MESSAGE_TAIL_BYTES_MAX", 1_000)
     monkeypatch.setattr("collab.messages.state.MESSAGE_CACHE_MAX", 24)  # A batch names 16.
     monkeypatch.setattr("collab.messages.rules.BRANCHES_MAX", 5)
 
@@ -136,7 +136,7 @@ def test_a_replay_and_a_snapshot_equal_the_live_state(batches: list[Any]) -> Non
     room = play(batches)
     assert room.replayed() == room.state == room.restored()
     log = room.state.messages
-    assert log.tail_weight == sum(len(message.pack()) for message in log.tail)
+    assert log.tail_weight == sum(message.weigh() for message in log.tail)
     everything = expected(room.history)
     assert [m.id for m in log.tail] == list(everything)[len(everything) - len(log.tail) :]
     assert log.count == len(everything)

@@ -134,7 +134,7 @@ def test_signals_converge_in_any_order_and_number(
         assert state.order == sorted((entry.at_ms, t) for t, entry in state.items.items())
         for other in (stage.replayed(), stage.restored()):
             assert other == state
-            assert other.order == state.order
+            assert (other.order, other.pins) == (state.order, state.pins)
 
 
 def test_what_is_remembered_of_unlisted_things_is_bounded(
