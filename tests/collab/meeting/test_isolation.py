@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+
 import pytest
 
 from collab.errors import Conflict, PermissionDenied
@@ -30,35 +34,45 @@ from tests.collab.meeting.people import (
 )
 from tests.collab.transcript.chunks import chunk
 
-LIFECYCLE = {
-    *("meeting.schedule", "meeting.update", "meeting.reschedule", "meeting.start"),
-    *("meeting.end", "meeting.cancel", "meeting.transfer"),
-}
-RULING = {"participants.invite", "participants.remove", "participants.set_role"}
-COMING = {"participants.join", "participants.leave"}
-SPEAKING = {"transcript.add", "transcript.add_many"}
-WRITING = {"messages.post", "messages.edit", "messages.delete", "messages.react"}
-ABOUT = {"meeting.get", "participants.list", "read:state", "read:participants"}
-SPEECH = {"transcript.page", "transcript.range", "read:transcript"}
-MESSAGES = {"messages.page", "messages.get", "messages.history", "read:messages"}
+LIFECYCLE = frozenset(
+    {
+        *("meeting.schedule", "meeting.update", "meeting.reschedule", "meeting.start"),
+        *("meeting.end", "meeting.cancel", "meeting.transfer"),
+    }
+)
+RULING = frozenset({"participants.invite", "participants.remove", "participants.set_role"})
+COMING = frozenset({"participants.join", "participants.leave"})
+SPEAKING = frozenset({"transcript.add", "transcript.add_many"})
+WRITING = frozenset({"messages.post", "messages.edit", "messages.delete", "messages.react"})
+ABOUT = frozenset({"meeting.get", "participants.list", "read:state", "read:participants"})
+SPEECH = frozenset({"transcript.page", "transcript.range", "read:transcript"})
+MESSAGES = frozenset({"messages.page", "messages.get", "messages.history", "read:messages"})
 READING = ABOUT | SPEECH | MESSAGES
 
-EXPECTED: dict[str, set[str]] = {
-    "founder": {"meeting.schedule"},
-    "host": LIFECYCLE | RULING | COMING | SPEAKING | WRITING | {"messages.delete_any"} | READING,
-    "speaker": COMING | SPEAKING | WRITING | READING,
-    "attendee": COMING | WRITING | READING,
-    "transcriber": COMING | SPEAKING | ABOUT | SPEECH,
-    "invited": COMING | {"meeting.get"},
-    "left": {"participants.join"},
-    "org_admin": {
-        *("meeting.end", "meeting.cancel", "meeting.transfer", "participants.join"),
-        *RULING,
-        *ABOUT,
-    },
-    "archivist": {"participants.remove"} | READING,
-    "outsider": set(),
-}
+EXPECTED: Mapping[str, AbstractSet[str]] = MappingProxyType(
+    {
+        "founder": {"meeting.schedule"},
+        "host": LIFECYCLE
+        | RULING
+        | COMING
+        | SPEAKING
+        | WRITING
+        | {"messages.delete_any"}
+        | READING,
+        "speaker": COMING | SPEAKING | WRITING | READING,
+        "attendee": COMING | WRITING | READING,
+        "transcriber": COMING | SPEAKING | ABOUT | SPEECH,
+        "invited": COMING | {"meeting.get"},
+        "left": {"participants.join"},
+        "org_admin": {
+            *("meeting.end", "meeting.cancel", "meeting.transfer", "participants.join"),
+            *RULING,
+            *ABOUT,
+        },
+        "archivist": {"participants.remove"} | READING,
+        "outsider": set(),
+    }
+)
 
 
 @pytest.mark.parametrize("role", EXPECTED)

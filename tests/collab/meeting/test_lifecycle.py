@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -51,17 +52,19 @@ from tests.collab.messages.stage import Stage
 from tests.collab.transcript.chunks import chunk
 
 MakeMeeting = Callable[[], Stage[MeetingState]]
-FOUND_IN: dict[str, MakeMeeting] = {
-    "absent": absent,
-    "scheduled": scheduled,
-    "live": live,
-    "ended": ended,
-    "cancelled": cancelled,
-}
+FOUND_IN: Mapping[str, MakeMeeting] = MappingProxyType(
+    {
+        "absent": absent,
+        "scheduled": scheduled,
+        "live": live,
+        "ended": ended,
+        "cancelled": cancelled,
+    }
+)
 SPOKEN = chunk("s1", 1_000, 2_000, speaker="olivia")
 
 # Everything that changes a meeting, and the statuses in which it does not conflict.
-TRANSITIONS: list[tuple[Any, str]] = [
+TRANSITIONS: tuple[tuple[Any, str], ...] = (
     (Schedule(title="Plan"), "absent"),
     (Update(title="New"), "scheduled live"),
     (Reschedule(planned_start_ms=7), "scheduled"),
@@ -75,7 +78,7 @@ TRANSITIONS: list[tuple[Any, str]] = [
     (SPOKEN, "live"),
     (AddChunks(chunks=[SPOKEN]), "live"),
     (PostMessage(text="hi"), "scheduled live"),
-]
+)
 
 
 @pytest.mark.parametrize("status", FOUND_IN)

@@ -28,7 +28,7 @@ from tests.collab.meeting.people import ANN, BOT, HUGO, IVY, LEO, OLIVIA, SAM, l
 from tests.collab.messages.stage import Stage
 from tests.collab.transcript.chunks import chunk
 
-LISTED = ["user:olivia", "user:hugo", "user:sam", "user:ann", "user:bot", "user:ivy"]
+LISTED = ("user:olivia", "user:hugo", "user:sam", "user:ann", "user:bot", "user:ivy")
 
 
 def told_by(meeting: Stage[MeetingState], who: Any, command: Any) -> list[Signal]:
@@ -52,7 +52,7 @@ def test_everybody_listed_is_told_what_all_lists_show(
     """[M4.1] Title, planned start and status, to the invited and joined, with their own role."""
     meeting = scheduled()
     signals = told_by(meeting, OLIVIA, command)
-    assert [signal.target for signal in signals] == LISTED
+    assert tuple(signal.target for signal in signals) == LISTED
     for signal in signals:
         item = signal.command
         assert isinstance(item, ListItem)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -25,18 +27,20 @@ from protocol.errors import WireError
 from protocol.structure import JSON, structure
 from tests.collab.transcript.chunks import chunk, interim, say, transcribed
 
-GOOD: dict[str, Any] = {
-    "provider": "p",
-    "segment": "s",
-    "revision": 0,
-    "speaker": "x",
-    "start_ms": 0,
-    "end_ms": 1,
-    "text": "hello",
-    "confidence": 1,
-    "language": "en",
-    "is_final": True,
-}
+GOOD: Mapping[str, Any] = MappingProxyType(
+    {
+        "provider": "p",
+        "segment": "s",
+        "revision": 0,
+        "speaker": "x",
+        "start_ms": 0,
+        "end_ms": 1,
+        "text": "hello",
+        "confidence": 1,
+        "language": "en",
+        "is_final": True,
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +73,7 @@ GOOD: dict[str, Any] = {
 )
 def test_a_malformed_chunk_is_a_bad_request(bad: dict[str, Any]) -> None:
     """[R1.1] Every field has a shape and a bound."""
-    structure(GOOD, AddChunk, encoding=JSON)
+    structure({**GOOD}, AddChunk, encoding=JSON)
     with pytest.raises(WireError) as refusal:
         structure({**GOOD, **bad}, AddChunk, encoding=JSON)
     assert refusal.value.code == "bad_request"
@@ -225,7 +229,7 @@ def test_segments_are_forgotten_when_nothing_can_come_for_them() -> None:
     "chunks",
     [
         [],
-        [GOOD] * (CHUNKS_PER_CALL_MAX + 1),
+        [{**GOOD}] * (CHUNKS_PER_CALL_MAX + 1),
         [{**GOOD, "end_ms": -1}],
         [{**GOOD, "text": "x" * CHUNK_TEXT_LEN_MAX}]
         * (CALL_TEXT_LEN_MAX // CHUNK_TEXT_LEN_MAX + 1),
