@@ -88,6 +88,7 @@ def _allow_files() -> None:
 
 
 def _line(error: BaseException) -> str:
+    text = str(error)
     if isinstance(error, JournalBroken):
-        return f"the disk failed: {error.detail}; what was acknowledged is safe, start again"
-    return " ".join(str(error).split())
+        text = f"the disk failed: {error.detail}; what was acknowledged is safe, start again"
+    return " ".join(text.split())

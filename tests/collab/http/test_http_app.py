@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from collab.http import Figure, Readiness, figures_of, make_http_app
+from collab.http import Distribution, Figure, Readiness, figures_of, make_http_app
 from tests.collab.http.asgi import ask
 
 
@@ -85,6 +86,21 @@ async def test_metrics_show_counters_as_they_are_now(app: Starlette, counters: C
     } == {"live": 2, "greeting": 1}
     assert "process_resident_memory_bytes" in families
     assert not {"collab_name", "collab_is_open", "collab__inside"} & set(families)
+
+
+async def test_a_distribution_is_a_histogram() -> None:
+    """[O3.3] Latencies in buckets become a histogram: cumulative, in seconds."""
+    counts = ((0.001, 2), (0.5, 1), (math.inf, 1))
+    latency = Distribution("collab_call_seconds", "Calls.", counts, 1.5)
+    body = (await ask(make_http_app(Readiness(None), lambda: [latency]), "/metrics")).body
+    for line in (
+        b'collab_call_seconds_bucket{le="0.001"} 2.0',
+        b'collab_call_seconds_bucket{le="0.5"} 3.0',
+        b'collab_call_seconds_bucket{le="+Inf"} 4.0',
+        b"collab_call_seconds_count 4.0",
+        b"collab_call_seconds_sum 1.5",
+    ):
+        assert line in body.splitlines()
 
 
 async def test_two_servers_in_one_process_have_their_own_metrics(app: Starlette) -> None:
