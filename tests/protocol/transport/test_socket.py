@@ -236,8 +236,9 @@ async def test_close_is_bounded(session: Session, clock: trio.testing.MockClock)
     async with connected(session) as client:
         started = clock.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(session.socket.close, 1001)
+            session.socket.close_soon(1001)
             nursery.start_soon(session.socket.close, 1000)
+            nursery.start_soon(session.socket.close, 1011)
         assert clock.current_time() - started == pytest.approx(GOODBYE_TIMEOUT_S)
         await session.ended.wait()
         assert session.reason == CloseReason(1001)
