@@ -41,7 +41,7 @@ from collab.meeting.state import (
     MeetingState,
     Person,
 )
-from collab.transcript import rules as transcript
+from collab.transcript import sealing
 
 _EXISTS: Final = frozenset({SCHEDULED, LIVE, ENDED, CANCELLED})
 
@@ -149,7 +149,7 @@ def start(state: MeetingState, command: Start, _context: Context) -> Outcome:
 def end(state: MeetingState, command: End, _context: Context) -> Outcome:
     """Seal the transcript, then end: in one write, so that the record is whole."""
     check_status(state, command.TAG)
-    return Outcome([*transcript.seal_all(state.transcript), MeetingEnded()], {"status": ENDED})
+    return Outcome([*sealing.seal_all(state.transcript), MeetingEnded()], {"status": ENDED})
 
 
 def cancel(state: MeetingState, command: Cancel, _context: Context) -> Outcome:
@@ -198,7 +198,7 @@ def ended(state: MeetingState, _event: MeetingEnded, stamp: Stamp) -> None:
     """It is over; the transcript needs no memory of segments any more."""
     state.status = ENDED
     state.ended_at_ms = stamp.at_ms
-    transcript.close(state.transcript)
+    sealing.close(state.transcript)
 
 
 def cancelled(state: MeetingState, _event: MeetingCancelled, stamp: Stamp) -> None:

@@ -12,7 +12,7 @@ from collab.errors import PermissionDenied
 from collab.kind import Answer, Caller, Context, Outcome, Put, Stamp
 from collab.meeting.lifecycle import check_status
 from collab.meeting.state import TRANSCRIBER, MeetingState
-from collab.transcript import rules, view
+from collab.transcript import rules, sealing, view
 from collab.transcript.commands import AddChunk, AddChunks, Chunk, PageTranscript, RangeTranscript
 from collab.transcript.events import BucketSealed, ChunkAdded
 
@@ -52,12 +52,12 @@ def added(state: MeetingState, event: ChunkAdded, stamp: Stamp) -> None:
 
 def sealed(state: MeetingState, event: BucketSealed, stamp: Stamp) -> None:
     """Let the bucket go."""
-    rules.evolve_sealed(state.transcript, event, stamp)
+    sealing.evolve_sealed(state.transcript, event, stamp)
 
 
 def rows(event: object) -> Sequence[Put]:
     """Return the row of a bucket that was sealed just now."""
-    return rules.rows(event) if type(event) is BucketSealed else ()
+    return sealing.rows(event) if type(event) is BucketSealed else ()
 
 
 def snapshot(state: MeetingState, _caller: Caller) -> object:

@@ -7,7 +7,8 @@ commands    what transcribers send and readers ask for
 events      what is journaled and published
 state       open lines in memory
 known       the little that is remembered of sealed segments
-rules       decide and evolve: accept chunks, seal buckets
+rules       accept chunks
+sealing     seal buckets
 buckets     sealed parts as bytes
 view        live tail, pages, ranges of time
 ==========  ============================================================

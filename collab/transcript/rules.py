@@ -1,11 +1,8 @@
-"""Accepts chunks, seals buckets. Pure: no clock, no storage.
+"""Accepts chunks. Pure: no clock, no storage. Buckets seal in ``sealing``.
 
 * A segment's revisions only go up; nothing follows the final one; the same chunk again is
   answered with the first one's seq. Refusals change nothing.
 * A line belongs to the bucket of its segment's first revision: ``start_ms // BUCKET_MS``.
-* Buckets seal when speech is ``SEAL_DELAY_MS`` past their end, when open lines pass a bound, and
-  at the end of the meeting. What arrives later for a sealed bucket waits for the next sealing
-  and becomes a further part.
 
 ::
 
@@ -13,44 +10,38 @@
     ------------------------     -----------------------------------------------
     transcript.add           ->  add(state, chunk, seq)         reads
     transcript.add_many      ->  add_many(state, chunks, seq)   reads
-    meeting.end              ->  seal_all(state)                reads
-    the events               ->  evolve_added, evolve_sealed    write
-    MeetingEnded             ->  close(state)                   writes
+    ChunkAdded               ->  evolve_added(state, event)     writes
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from attrs import define, field
 
 from collab.errors import BadRequest, CollabError, Conflict, LimitExceeded
-from collab.kind import Outcome, Put, Stamp
+from collab.kind import Outcome, Stamp
 from collab.limits import (
     BUCKET_MS,
     BUCKET_PARTS_MAX,
     CHUNK_MS_MAX,
     KNOWN_SEGMENTS_MAX,
     LATENESS_MS_MAX,
-    OPEN_LINES_MAX,
-    OPEN_TEXT_LEN_MAX,
     SEAL_DELAY_MS,
     SPEECH_JUMP_MS_MAX,
     SPEECH_MS_MAX,
-    TRANSCRIPT_TAIL_CHUNKS,
 )
-from collab.transcript.buckets import encode_part, hash_part, position_of
 from collab.transcript.commands import Chunk
-from collab.transcript.events import BucketSealed, ChunkAdded
-from collab.transcript.known import Known, KnownSegments, digest_of, hash_of, row_of
+from collab.transcript.events import ChunkAdded
+from collab.transcript.known import Known, digest_of, hash_of
+from collab.transcript.sealing import due
 from collab.transcript.state import (
-    LISTING,
     Line,
     TranscriptState,
+    content_of,
     key_of,
+    len_of,
     next_part,
-    speech_order,
 )
 
 # ---------------------------------------------------------------- deciding
@@ -77,7 +68,7 @@ def add(state: TranscriptState, chunk: Chunk, seq: int) -> Outcome:
     known_seq = _judge(state, draft, chunk)
     if known_seq is not None:
         return Outcome(value={"seq": known_seq})
-    sealed = _due(state, draft.watermark_ms)
+    sealed = due(state, draft.watermark_ms)
     return Outcome([*sealed, *draft.added], {"seq": seq + len(sealed) + 1})
 
 
@@ -92,7 +83,7 @@ def add_many(state: TranscriptState, chunks: Sequence[Chunk], seq: int) -> Outco
             judged.append((known_seq, place))
         except CollabError as refusal:
             judged.append(refusal)
-    sealed = _due(state, draft.watermark_ms) if draft.added else []
+    sealed = due(state, draft.watermark_ms) if draft.added else []
     first_seq = seq + len(sealed) + 1
     results = [
         {"code": result.code, "message": result.message}
@@ -103,11 +94,6 @@ def add_many(state: TranscriptState, chunks: Sequence[Chunk], seq: int) -> Outco
     return Outcome([*sealed, *draft.added], {"results": results})
 
 
-def seal_all(state: TranscriptState) -> list[BucketSealed]:
-    """Return the events that seal everything that is open."""
-    return _seal(state, state.lines.values())
-
-
 def _judge(state: TranscriptState, draft: _Draft, chunk: Chunk) -> int | None:
     """Put the event of *chunk* into *draft*, or return the seq of the same chunk before it."""
     _check_times(chunk, draft.watermark_ms)
@@ -116,7 +102,7 @@ def _judge(state: TranscriptState, draft: _Draft, chunk: Chunk) -> int | None:
     place = draft.place_by_key.get(key)
     newest = state.lines.get(key) if place is None else draft.added[place]
     if newest is not None:
-        if newest.revision == chunk.revision and _content(newest) == _content(chunk):
+        if newest.revision == chunk.revision and content_of(newest) == content_of(chunk):
             # Twice in one command: the first one's place gives its seq.
             return newest.seq if isinstance(newest, Line) else None
         _check_revision(chunk, newest.revision, newest.is_final)
@@ -124,7 +110,7 @@ def _judge(state: TranscriptState, draft: _Draft, chunk: Chunk) -> int | None:
     elif state.sealed:
         known_bucket, known = _find_sealed(state, key, bucket)
         if known is not None:
-            if known.revision == chunk.revision and known.digest == digest_of(_content(chunk)):
+            if known.revision == chunk.revision and known.digest == digest_of(content_of(chunk)):
                 return known.seq
             _check_revision(chunk, known.revision, known.is_final)
             bucket = known_bucket
@@ -179,19 +165,6 @@ def _find_sealed(state: TranscriptState, key: str, bucket: int) -> tuple[int, Kn
     return bucket, None
 
 
-def _content(of: Chunk | ChunkAdded | Line) -> tuple[Any, ...]:
-    """Return what two chunks with one revision must have in common."""
-    return (
-        of.text,
-        of.start_ms,
-        of.end_ms,
-        of.is_final,
-        of.speaker,
-        None if of.confidence is None else float(of.confidence),
-        of.language,
-    )
-
-
 def _added(chunk: Chunk, bucket: int) -> ChunkAdded:
     return ChunkAdded(
         provider=chunk.provider,
@@ -206,38 +179,6 @@ def _added(chunk: Chunk, bucket: int) -> ChunkAdded:
         is_final=chunk.is_final,
         bucket=bucket,
     )
-
-
-def _due(state: TranscriptState, watermark_ms: int) -> list[BucketSealed]:
-    """Return what seals before chunks that bring speech to *watermark_ms* are added."""
-    if len(state.lines) >= OPEN_LINES_MAX or state.text_len >= OPEN_TEXT_LEN_MAX:
-        return seal_all(state)
-    if watermark_ms < state.seal_at_ms:
-        return []
-    first_open = (watermark_ms - SEAL_DELAY_MS) // BUCKET_MS
-    return _seal(state, [line for line in state.lines.values() if line.bucket < first_open])
-
-
-def _seal(state: TranscriptState, lines: Iterable[Line]) -> list[BucketSealed]:
-    by_bucket: dict[int, list[Line]] = {}
-    for line in lines:
-        by_bucket.setdefault(line.bucket, []).append(line)
-    return [_sealed(state, bucket, by_bucket[bucket]) for bucket in sorted(by_bucket)]
-
-
-def _sealed(state: TranscriptState, bucket: int, lines: Sequence[Line]) -> BucketSealed:
-    part = next_part(state, bucket)
-    value = encode_part(bucket, part, lines)
-    event = BucketSealed(
-        bucket=bucket,
-        part=part,
-        count=len(lines),
-        hash=hash_part(value),
-        first_ms=min([line.start_ms for line in lines]),
-        last_ms=max([line.end_ms for line in lines]),
-    )
-    event.value = value
-    return event
 
 
 # ---------------------------------------------------------------- evolving
@@ -267,51 +208,3 @@ def evolve_added(state: TranscriptState, event: ChunkAdded, stamp: Stamp) -> Non
         if event.end_ms >= state.seal_at_ms:
             passed = (event.end_ms - SEAL_DELAY_MS) // BUCKET_MS
             state.seal_at_ms = (passed + 1) * BUCKET_MS + SEAL_DELAY_MS
-
-
-def evolve_sealed(state: TranscriptState, event: BucketSealed, _stamp: Stamp) -> None:
-    """Let the bucket's open lines go; keep what tells duplicates, and the tail."""
-    keys = [key for key, line in state.lines.items() if line.bucket == event.bucket]
-    taken = {key: state.lines.pop(key) for key in keys}
-    assert len(taken) == event.count, "the journal and the rules disagree about a bucket"
-    state.text_len -= sum([len_of(line) for line in taken.values()])
-    _remember(state, event, taken)
-    newest = {key_of(line.provider, line.segment): line for line in state.recent}
-    newest.update(taken)
-    state.recent = sorted(newest.values(), key=speech_order)[-TRANSCRIPT_TAIL_CHUNKS:]
-
-
-def len_of(line: Line | ChunkAdded) -> int:
-    """Return how many characters *line* adds to its bucket."""
-    return len(line.text) + len(line.provider) + len(line.segment) + len(line.speaker)
-
-
-def _remember(state: TranscriptState, event: BucketSealed, taken: Mapping[str, Line]) -> None:
-    segments = state.sealed.setdefault(event.bucket, KnownSegments())
-    segments.next_part = event.part + 1
-    segments.add(
-        [
-            (
-                hash_of(key),
-                row_of(line.seq, line.revision, line.is_final, digest_of(_content(line))),
-            )
-            for key, line in taken.items()
-        ]
-    )
-    # Of older buckets nothing can come any more: see _check_place.
-    oldest = (state.watermark_ms - LATENESS_MS_MAX - CHUNK_MS_MAX) // BUCKET_MS - 1
-    state.sealed = {bucket: held for bucket, held in state.sealed.items() if bucket >= oldest}
-    state.known_count = sum(len(held) for held in state.sealed.values())
-
-
-def close(state: TranscriptState) -> None:
-    """Forget what only further chunks would need: the meeting is over."""
-    assert not state.lines, "a meeting ends with all of its buckets sealed"
-    state.sealed = {}
-    state.known_count = 0
-
-
-def rows(event: BucketSealed) -> list[Put]:
-    """Return the row of a bucket that was sealed just now (never asked for on a replay)."""
-    assert event.value, "an event that was read back has no row to write"
-    return [Put(LISTING, position_of(event.bucket, event.part), event.value)]

@@ -10,9 +10,13 @@ Plain attrs throughout: a meeting's snapshot is made of it generically.
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import define, field
 
 from collab.limits import BUCKET_MS, SEAL_DELAY_MS
+from collab.transcript.commands import Chunk
+from collab.transcript.events import ChunkAdded
 from collab.transcript.known import KnownSegments
 
 LISTING = "transcript"
@@ -64,3 +68,21 @@ def next_part(state: TranscriptState, bucket: int) -> int:
     """Return the part that the open lines of *bucket* will become."""
     held = state.sealed.get(bucket)
     return 0 if held is None else held.next_part
+
+
+def len_of(line: Line | ChunkAdded) -> int:
+    """Return how many characters *line* adds to its bucket."""
+    return len(line.text) + len(line.provider) + len(line.segment) + len(line.speaker)
+
+
+def content_of(of: Chunk | ChunkAdded | Line) -> tuple[Any, ...]:
+    """Return what two chunks with one revision must have in common."""
+    return (
+        of.text,
+        of.start_ms,
+        of.end_ms,
+        of.is_final,
+        of.speaker,
+        None if of.confidence is None else float(of.confidence),
+        of.language,
+    )

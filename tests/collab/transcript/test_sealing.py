@@ -16,7 +16,7 @@ from collab.limits import (
     TRANSCRIPT_TAIL_CHUNKS,
 )
 from collab.meeting.commands import End
-from collab.transcript import rules
+from collab.transcript import rules, sealing
 from collab.transcript.buckets import decode_part, encode_part, hash_part, position_of
 from collab.transcript.commands import AddChunk
 from collab.transcript.events import BucketSealed
@@ -113,7 +113,7 @@ def test_a_flood_seals_early_and_memory_stays_bounded(text_len: int) -> None:
         for event in rules.add(state, spoken, seq).events:
             seq += 1
             if isinstance(event, BucketSealed):
-                rules.evolve_sealed(state, event, Stamp(seq, 0, "bot"))
+                sealing.evolve_sealed(state, event, Stamp(seq, 0, "bot"))
             else:
                 rules.evolve_added(state, event, Stamp(seq, 0, "bot"))
         assert len(state.lines) <= OPEN_LINES_MAX
