@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field
 
 from collab import messages
 from collab.kind import Kind, Topic
-from collab.messages import MessageLog
+from collab.messages import MessageLog, PostMessage
+from tests.collab.messages.stage import Stage
 
 
 @define
@@ -36,3 +37,13 @@ ROOM: Final[Kind[Room]] = Kind(
     needs=messages.needs,
     load=messages.load,
 )
+
+
+def post(room: Stage[Room], text: str = "hello", who: str = "ann", **more: Any) -> int:
+    message_id: int = room.do(who, PostMessage(text=text, **more))["id"]
+    return message_id
+
+
+def text_of(message: Any) -> str:
+    text: str = message["parts"][0]["text"]
+    return text
