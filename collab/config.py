@@ -26,8 +26,6 @@ from protocol.limits import (
     CONNECTIONS_MAX,
     CONNECTIONS_PER_ADDRESS_MAX,
     HANDSHAKE_TIMEOUT_S,
-    MESSAGE_BURST,
-    MESSAGE_RATE_PER_S,
 )
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -88,16 +86,6 @@ class Config:
         default=CONNECTIONS_PER_ADDRESS_MAX,
         validator=_between(1, 1_000_000),
         metadata=_about("Connections at once of one address."),
-    )
-    message_rate_per_s: float = field(
-        default=MESSAGE_RATE_PER_S,
-        validator=_between(1, 1_000_000),
-        metadata=_about("Messages per second of one connection."),
-    )
-    message_burst: int = field(
-        default=MESSAGE_BURST,
-        validator=_between(1, 1_000_000),
-        metadata=_about("Messages at once of one connection."),
     )
     batch_interval_ms: float = field(
         default=BATCH_INTERVAL_S * 1000,

@@ -81,7 +81,7 @@ TOKEN_TTL_DEFAULT_S: Final = 3_600
 TOKEN_TTL_MAX_S: Final = 366 * 86_400  # A bot's token for a year; nothing lives for ever.
 BATCH_INTERVAL_MIN_S: Final = 0.05  # Faster than people read; costs a frame each.
 BATCH_INTERVAL_MAX_S: Final = 0.25  # Slower than that is not live.
-DRAIN_TIMEOUT_S: Final = 6.0  # Together with the close of sockets and store below 10 s.
+DRAIN_TIMEOUT_S: Final = 4.0  # Together with killing what hangs and closing the store below 10 s.
 DRAIN_TIMEOUT_MAX_S: Final = 600.0
 INSIST_AFTER_S: Final = 1.0  # Sooner, a second Ctrl-C is the first one, passed on by a launcher.
 

@@ -34,14 +34,19 @@ def test_flags_win_over_environment_over_file_over_defaults(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """[O2.1] Flags > environment > file > defaults, setting by setting."""
-    (elsewhere / "collab.toml").write_text("port = 1\nmessage_burst = 1\nconnections_max = 1\n")
+    (elsewhere / "collab.toml").write_text(
+        "port = 1\nconnections_per_address_max = 1\nconnections_max = 1\n"
+    )
     monkeypatch.setenv("COLLAB_PORT", "2")
-    monkeypatch.setenv("COLLAB_MESSAGE_BURST", "2")
+    monkeypatch.setenv("COLLAB_CONNECTIONS_PER_ADDRESS_MAX", "2")
     loaded = load_config({"port": 3})
     config = loaded.config
-    assert (config.port, config.message_burst, config.connections_max) == (3, 2, 1)
+    assert (config.port, config.connections_per_address_max, config.connections_max) == (3, 2, 1)
     assert loaded.sources["port"] == "flag --port"
-    assert loaded.sources["message_burst"] == "environment COLLAB_MESSAGE_BURST"
+    assert (
+        loaded.sources["connections_per_address_max"]
+        == "environment COLLAB_CONNECTIONS_PER_ADDRESS_MAX"
+    )
     assert loaded.sources["connections_max"] == f"file {elsewhere / 'collab.toml'}"
     assert loaded.sources["host"] == "default"
 
@@ -97,8 +102,8 @@ def test_paths_in_a_file_are_relative_to_the_file(
         ("port = 70000", "65535"),
         ("port = -1", "port"),
         ('idle_timeout_s = "nan"', "idle_timeout_s"),
-        ("message_rate_per_s = inf", "message_rate_per_s"),
-        ("message_rate_per_s = true", "not a number"),
+        ("drain_timeout_s = inf", "drain_timeout_s"),
+        ("drain_timeout_s = true", "not a number"),
         ("batch_interval_ms = 49", "50"),
         ("batch_interval_ms = 251", "250"),
         ("host = 5", "not text"),
