@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from inspect import iscoroutinefunction
 from random import Random
 from typing import Any
 
 import pytest
+import trio.testing
 
 from protocol.client import Client, ConnectionState, open_client
 from tests.protocol.client.kit import OpenClient, run_in_virtual_time
@@ -20,7 +22,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
     pytest-trio takes a clock only from a test's own arguments, and the first marker counts.
     """
-    if not getattr(getattr(item, "module", None), "IN_REAL_TIME", False):
+    in_real_time = getattr(getattr(item, "module", None), "IN_REAL_TIME", False)
+    if iscoroutinefunction(getattr(item, "obj", None)) and not in_real_time:
         item.add_marker(pytest.mark.trio(run=run_in_virtual_time), append=False)
 
 
@@ -42,7 +45,8 @@ def connecting(server: Server) -> OpenClient:
 
 @pytest.fixture
 async def client(connecting: OpenClient) -> AsyncIterator[Client]:
-    """A live client."""
+    """A live client that has had its first pong."""
     async with connecting() as client:
         await client.wait_state(ConnectionState.LIVE)
+        await trio.testing.wait_all_tasks_blocked()
         yield client
