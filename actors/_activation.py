@@ -139,7 +139,8 @@ class Activation:
         steps = self._decide(letters, payloads, rows)
         if payloads:
             await self._append(Batch(self.actor.actor_id, first_seq, payloads, rows), steps)
-        self._complete(steps)
+        with self.actor.releasing():
+            self._complete(steps)
         return bool(payloads)
 
     async def _prepare(self, letters: list[Letter]) -> None:

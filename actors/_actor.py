@@ -9,8 +9,9 @@
     for each command                      ->  decide(command) -> Decision
         for each of its events            ->  encode(event), evolve(seq, event), rows(seq, event)
     journal.append(one batch); durable
-    for each command, in order            ->  publish(seq, event) ... then its effect, its reply
-    after the last                        ->  committed()
+    with                                  ->  releasing():
+    for each command, in order            ->    publish(seq, event) ... then its effect, its reply
+    after the last                        ->    committed()
     passivate: journal.save_snapshot      <-  snapshot()
 
 Nothing leaves before commit: replies, effects and publications wait for the append, and so does
@@ -20,6 +21,7 @@ the reply of a command without events that was decided after one with events (ou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
 from attrs import field, frozen
@@ -95,6 +97,10 @@ class Actor(Generic[C, E]):
     def rows(self, seq: int, event: E) -> Sequence[object]:  # noqa: ARG002
         """Return projection rows to be stored in the event's transaction. Called after evolve."""
         return ()
+
+    def releasing(self) -> AbstractContextManager[object]:
+        """Return a context around everything that one batch lets out, for whoever collects it."""
+        return nullcontext()
 
     def publish(self, seq: int, event: E) -> None:
         """Tell subscribers about a durable event. Quick, synchronous, must not raise."""

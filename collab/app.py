@@ -31,8 +31,9 @@ from collab.identity import Authenticator, open_authenticator
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, IDLE_TIMEOUT_S
-from collab.live import Do, Done, LiveActor, Look, Reading, Surroundings
+from collab.live import LiveActor, Surroundings
 from collab.names import parse_target
+from collab.requests import Do, Done, Look, Reading
 from collab.signals import SignalRunner
 from collab.storage import MemoryStore, SqliteStore, open_store
 

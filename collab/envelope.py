@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from collab.kind import Kind, Stamp
-from protocol.structure import structure, unstructure
+from protocol.structure import STORAGE, structure, unstructure
 
 
 class Entry:
@@ -66,9 +66,7 @@ class EventCodec:
           KeyError, WireError: the journal holds what this version of the kind cannot read.
         """
         envelope = msgpack.unpackb(payload, strict_map_key=False)
-        event = structure(
-            envelope["d"], self._class_by_tag[envelope["t"]], encoding="msgpack"
-        )
+        event = structure(envelope["d"], self._class_by_tag[envelope["t"]], encoding=STORAGE)
         entry = Entry(
             event, envelope["b"], envelope["a"], key=envelope.get("k"), reply=envelope.get("r")
         )

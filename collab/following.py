@@ -114,7 +114,7 @@ class Follower:
         """Hand a flush on as one frame, shared by all followers of the same topics."""
         frame = flush.memo
         if not isinstance(frame, EventFrame):
-            bodies = [body for _seq, _topic, body in flush.items]
+            bodies: list[Any] = [body for _seq, _topic, body in flush.items]
             frame = EventFrame(self._actor.actor_id, flush.after, flush.seq, bodies)
             flush.memo = frame
         self.subscription.deliver(frame)
@@ -154,7 +154,7 @@ class Follower:
         return True
 
     def _frame(self, items: Sequence[Item], seq: int) -> EventFrame:
-        bodies: list[Mapping[str, Any]] = [body for _seq, _topic, body in items]
+        bodies: list[Any] = [body for _seq, _topic, body in items]
         return EventFrame(self._actor.actor_id, self.subscription.seq, seq, bodies)
 
     # ------------------------------------------------------------ presence

@@ -17,8 +17,8 @@ from collab.following import Followers
 from collab.identity import Authenticator, caller_of
 from collab.kind import Caller, Kind, Reader
 from collab.limits import READS_AT_ONCE_MAX
-from collab.live import Admit, Do, Done, Follow, Look, Reading
 from collab.names import parse_target
+from collab.requests import Admit, Do, Done, Follow, Look, Reading
 from collab.wire_errors import to_wire
 from protocol.errors import WireError
 from protocol.gateway import Connection, Identity, IncomingCall, Peer, Subscription
@@ -117,7 +117,7 @@ class CollabGateway:
         self._nursery = nursery
         self._reads = trio.CapacityLimiter(READS_AT_ONCE_MAX)
         # Development only: whom ``Admit`` was already sent for, until the connection is gone.
-        self._admitted: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
+        self._admitted: WeakKeyDictionary[Connection, set[tuple[str, str]]] = WeakKeyDictionary()
 
     # ------------------------------------------------------------ protocol.gateway.Gateway
 
@@ -128,13 +128,11 @@ class CollabGateway:
     def call(self, call: IncomingCall) -> None:
         """Turn a call into a command or query and put it into its actor's mailbox."""
         try:
-            caller = caller_of(
-                call.connection.identity, session_id=call.connection.session_id
-            )
+            caller = caller_of(call.connection.identity, session_id=call.connection.session_id)
             kind_name, key = self._resolve(call.target)
             message = self._message_of(kind_name, call, caller)
             ref = self._system.ref(kind_name, key)
-            self._admit(ref, caller, call.connection)
+            self._admit(ref, caller, call.connection, call.op)
             ref.ask_nowait(message, CallDone(call, self))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))
@@ -194,20 +192,20 @@ class CollabGateway:
             caller = caller_of(connection.identity, session_id=connection.session_id)
             kind_name, key = self._resolve(subscription.target)
             ref = self._system.ref(kind_name, key)
-            self._admit(ref, caller, connection)
+            self._admit(ref, caller, connection, f"read:{min(subscription.topics)}")
             message = Follow(caller, subscription, has_fallen_behind)
             ref.ask_nowait(message, FollowDone(subscription))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             subscription.fail(to_wire(error))
 
-    def _admit(self, ref: Ref, caller: Caller, connection: Connection) -> None:
+    def _admit(self, ref: Ref, caller: Caller, connection: Connection, action: str) -> None:
         """With a development token things come into being when first opened."""
         if not caller.is_dev:
             return
         admitted = self._admitted.setdefault(connection, set())
-        if ref.actor_id not in admitted:
-            admitted.add(ref.actor_id)
-            ref.ask_nowait(Admit(caller), NobodyWaits())
+        if (ref.actor_id, action) not in admitted:
+            admitted.add((ref.actor_id, action))
+            ref.ask_nowait(Admit(caller, action), NobodyWaits())
 
     def read_soon(self, call: IncomingCall, reading: Reading) -> None:
         """Finish a query outside the actor, so that storage never holds an actor up."""
@@ -219,9 +217,10 @@ class CollabGateway:
                 if call.abandoned:
                     return
                 value = await reading.read(self._reader)
-            if not reading.is_permitted():
-                raise WireError("permission_denied", "you were shut out")
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))
-        else:
+            return
+        if reading.is_permitted():
             call.reply(value)
+        else:
+            call.fail(WireError("permission_denied", "you were shut out"))

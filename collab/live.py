@@ -19,89 +19,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from attrs import frozen
-from protocol.structure import pack, structure, unstructure
 
 from actors import Actor, Decision, Hub, Item, PresenceBoard, Record, Timers
 from collab.answers import Answers, Remembered
 from collab.envelope import Entry, EventCodec
 from collab.errors import BadRequest, PermissionDenied, UnknownTopic
 from collab.following import PRESENCE_TOPIC, Follower, Followers
-from collab.kind import Answer, Caller, Context, Kind, Reader, Signal, Stamp
+from collab.kind import RECHECK, Answer, Caller, Context, Kind, Reader, Signal, Stamp
 from collab.limits import BATCH_INTERVAL_S, PRESENCE_INTERVAL_S, RING_EVENTS_MAX
+from collab.requests import Admit, Do, Done, Follow, Look, Message, Reading, Receive
 from collab.storage import SignalRow
 from protocol.errors import WireError
 from protocol.gateway import Subscription
 from protocol.limits import CATCH_UP_EVENTS_MAX
+from protocol.structure import STORAGE, pack, structure, unstructure
 
-SNAPSHOT_FORMAT = 1
-
-
-@frozen
-class Do:
-    """A write. ``key`` makes it safe to send again."""
-
-    caller: Caller
-    command: Any
-    key: str | None = None
-
-
-@frozen
-class Look:
-    """A query. Answered with a value, or with a :class:`Reading`."""
-
-    caller: Caller
-    query: Any
-
-
-@frozen
-class Follow:
-    """A subscription that wants its first answer, or (``fell_behind``) a fresh snapshot."""
-
-    caller: Caller
-    subscription: Subscription
-    has_fallen_behind: bool = False
-
-
-@frozen
-class Receive:
-    """A signal from another target; idempotent by the kind's own rules."""
-
-    source: str
-    command: Any
-
-
-@frozen
-class Admit:
-    """Let *caller* in before what it does next. Only with development tokens."""
-
-    caller: Caller
-
-
-Message = Do | Look | Follow | Receive | Admit
-
-
-@frozen
-class Done:
-    """The answer to a write: its value, and the target's seq after it."""
-
-    value: object
-    seq: int
-
-
-@frozen
-class Reading:
-    """The rest of a query, to be read from storage outside the actor.
-
-    ``is_permitted`` is asked once more before the value leaves: it may have been revoked while
-    the storage was being read.
-    """
-
-    read: Callable[[Reader], Any]
-    is_permitted: Callable[[], bool]
+_SNAPSHOT_FORMAT: Final = 1
 
 
 @frozen(kw_only=True)
@@ -138,16 +75,16 @@ class LiveActor(Actor[Message, Entry]):
     def restore(self, snapshot: bytes) -> None:
         """Load a snapshot. Raises for a format or a shape of another time: then all is replayed."""
         held = msgpack.unpackb(snapshot, strict_map_key=False)
-        if held["format"] != SNAPSHOT_FORMAT:
-            raise ValueError(f"snapshot format {held['format']} is not {SNAPSHOT_FORMAT}")
+        if held["format"] != _SNAPSHOT_FORMAT:
+            raise ValueError(f"snapshot format {held['format']} is not {_SNAPSHOT_FORMAT}")
         shape = self._kind.state_type or type(self.state)
-        self.state = structure(held["state"], shape, encoding="msgpack")
+        self.state = structure(held["state"], shape, encoding=STORAGE)
         self._answers.load(held["answers"])
 
     def snapshot(self) -> bytes | None:
         """Return state and remembered answers."""
         held = {
-            "format": SNAPSHOT_FORMAT,
+            "format": _SNAPSHOT_FORMAT,
             "state": self.state,
             "answers": self._answers.dump(),
         }
@@ -247,6 +184,8 @@ class LiveActor(Actor[Message, Entry]):
         caller = message.caller
         if not caller.is_dev:
             raise PermissionDenied("admit", self.actor_id)
+        if self.is_permitted(caller, message.action):
+            return Decision()
         context = self._context(caller)
         events = self._kind.welcome(self.state, caller, context)
         return Decision([Entry(event, caller.user_id, context.now_ms) for event in events])
@@ -376,12 +315,20 @@ class LiveActor(Actor[Message, Entry]):
             hub.publish(seq, topic, self._codec.body(seq, event), urgent=urgent)
 
     def _shut_out(self, user_id: str) -> None:
-        """End *user_id*'s subscriptions: everything before this moment was theirs, nothing after."""
+        """End *user_id*'s subscriptions: all before this moment was theirs, nothing after.
+
+        ``RECHECK`` stands for everybody whose role no longer lets them read.
+        """
         if self._hub is not None:
             self._hub.flush_all()
         for follower in self._followers():
-            if follower.caller.user_id == user_id:
+            is_named = follower.caller.user_id == user_id
+            if is_named or (user_id == RECHECK and not self._may_follow(follower)):
                 follower.end(WireError("permission_denied", "you were shut out"))
+
+    def _may_follow(self, follower: Follower) -> bool:
+        topics = follower.subscription.topics - {PRESENCE_TOPIC}
+        return all(self.is_permitted(follower.caller, f"read:{topic}") for topic in topics)
 
     def committed(self) -> None:
         """Flush what is urgent; have signals sent."""
@@ -400,6 +347,9 @@ class LiveActor(Actor[Message, Entry]):
         text = "the server is stopping" if reason is None else "restarted after a fault"
         for follower in self._followers():
             follower.end(WireError("unavailable", text))
+        if self._hub is not None and self._presence is not None:
+            self._hub.close()
+            self._presence.close()
 
     # ------------------------------------------------------------ for followers
 

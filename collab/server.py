@@ -13,25 +13,18 @@ nothing may be acknowledged any more, so the quickest end is the safest.
 
 from __future__ import annotations
 
-import random
-import secrets
 import ssl
 from collections.abc import Callable
-from functools import partial
-from typing import Final
+from contextlib import AsyncExitStack
 
 import trio
 from attrs import define
 
-from collab.app import App, AppSettings, open_app, system_clock_ms
+from collab.app import App, AppSettings, open_app
 from collab.config import Config
-from collab.figures import server_figures
-from collab.http import Readiness, make_http_app
-from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
-from protocol.port import BoundPort, PortConfig, Request, WebSocketRoute, serve_port
-from protocol.server import WireServer
-
-WIRE_PATH: Final = "/v1"
+from collab.kinds import BUILT_IN, load_kinds
+from collab.listening import Listening, listen
+from protocol.port import PortConfig
 
 
 @define(eq=False)
@@ -51,6 +44,7 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
 
     Raises:
       StoreUnusable, KeyUnusable: the data directory cannot be used.
+      KindUnusable: ``--kinds`` names something that is no kind.
       AddressUnusable: nor can the address or the certificate.
       JournalBroken: the disk failed while serving; nothing was acknowledged since.
       All of them possibly within an ``ExceptionGroup``.
@@ -60,44 +54,25 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
     port_config = _port_config(config)
     settings = AppSettings(
         dev=config.dev,
+        kinds=(*BUILT_IN, *load_kinds(config.kinds)),
         batch_interval_s=config.batch_interval_ms / 1000,
         idle_timeout_s=config.idle_timeout_s,
     )
-    async with open_app(config.data, settings) as app, trio.open_nursery() as nursery:
-        readiness = Readiness()
-        wire = WireServer(
-            app.gateway,
-            clock_ms=system_clock_ms,
-            session_ids=partial(secrets.token_urlsafe, 12),
-            rng=random.Random(),  # Jitter only.
-        )
-        app.use_cork(wire.cork)
-        await nursery.start(wire.run)
-        http_app = make_http_app(readiness, partial(server_figures, app, wire))
-        route = partial(_route, WebSocketRoute(wire.handle, _SUBPROTOCOLS))
-        listen = partial(serve_port, port_config, route=route, http_app=http_app)
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(open_app(config.data, settings))
         try:
-            bound: BoundPort = await nursery.start(listen)
+            listening = await stack.enter_async_context(listen(app, port_config))
         except OSError as error:
             where = f"{config.host}:{config.port}"
             raise AddressUnusable(f"cannot listen on {where}: {error}") from error
+        nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(_raise_when_failed, app)
-        readiness.refusal = None
-        on_ready(_url(config, bound))
+        on_ready(_url(config, listening))
         await stop.wait()
-        readiness.refusal = "draining"
         with trio.move_on_after(config.drain_timeout_s):
-            await wire.drain("shutdown", timeout_s=config.drain_timeout_s)
-            bound.close()
+            await listening.drain(timeout_s=config.drain_timeout_s)
             await app.drain(timeout_s=config.drain_timeout_s)
         nursery.cancel_scope.cancel()
-
-
-_SUBPROTOCOLS: Final = (SUBPROTOCOL_MSGPACK, SUBPROTOCOL_JSON)
-
-
-def _route(wire: WebSocketRoute, request: Request) -> WebSocketRoute | None:
-    return wire if request.path == WIRE_PATH else None
 
 
 async def _raise_when_failed(app: App) -> None:
@@ -129,7 +104,7 @@ def _tls_context(config: Config) -> ssl.SSLContext | None:
     return context
 
 
-def _url(config: Config, bound: BoundPort) -> str:
+def _url(config: Config, listening: Listening) -> str:
     scheme = "http" if config.tls_cert is None else "https"
     host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"{scheme}://{host}:{bound.port}"
+    return f"{scheme}://{host}:{listening.port}"

@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import trio
 
 from actors import ActorError, ActorSystem, JournalError, Refused, SystemClosed, UnknownKind
@@ -25,12 +25,11 @@ from collab.limits import (
     SIGNALS_PAGE,
     SIGNALS_UNSENT_MAX,
 )
-from collab.live import Receive
 from collab.names import parse_target
-from collab.storage import SqliteStore, StoredSignal
-from collab.storage import MemoryStore
+from collab.requests import Receive
+from collab.storage import MemoryStore, SqliteStore, StoredSignal
 from protocol.errors import WireError
-from protocol.structure import structure
+from protocol.structure import STORAGE, structure
 
 _log = logging.getLogger("collab.signals")
 
@@ -116,4 +115,4 @@ class SignalRunner:
         kind, key = parse_target(signal.target)
         held = msgpack.unpackb(signal.payload, strict_map_key=False)
         shape = self._signals[kind][held["tag"]]
-        return kind, key, structure(held["fields"], shape, encoding="msgpack")
+        return kind, key, structure(held["fields"], shape, encoding=STORAGE)

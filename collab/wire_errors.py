@@ -40,9 +40,7 @@ def to_wire(error: BaseException) -> WireError:
     if isinstance(error, UnknownKind):
         return WireError("unknown_target", f"no kind {error.kind}")
     if isinstance(error, MailboxFull):
-        return WireError(
-            "overloaded", "too many waiting calls", retry_after_ms=OVERLOADED_RETRY_MS
-        )
+        return WireError("overloaded", "too many waiting calls", retry_after_ms=OVERLOADED_RETRY_MS)
     if isinstance(error, ActorUnavailable):
         return WireError(
             "unavailable",

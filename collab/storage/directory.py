@@ -120,9 +120,8 @@ def _check_content(path: Path, vfs: str | None) -> None:
         if path.stat().st_size <= QUICK_CHECK_BYTES_MAX:
             found = db.execute("PRAGMA quick_check(1)").get
             if found != "ok":
-                raise StoreUnusable(
-                    path, f"it is damaged ({found})", remedy_for(apsw.CorruptError())
-                )
+                problem = f"the database file is damaged ({' '.join(str(found).split())})"
+                raise StoreUnusable(path, problem, remedy_for(apsw.CorruptError()))
     except apsw.Error as error:
         raise StoreUnusable(path, what_failed(error), remedy_for(error)) from error
     finally:

@@ -1,0 +1,81 @@
+"""An app on a port: the wire at ``/v1``, HTTP beside it."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+import trio
+from attrs import frozen
+
+from collab.app import App
+from collab.figures import server_figures
+from collab.http import Readiness, make_http_app
+from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
+from protocol.port import BoundPort, PortConfig, Request, WebSocketRoute, serve_port
+from protocol.server import WireServer
+
+WIRE_PATH: Final = "/v1"
+_SUBPROTOCOLS: Final = (SUBPROTOCOL_MSGPACK, SUBPROTOCOL_JSON)
+
+
+@frozen
+class Listening:
+    """A port that takes connections."""
+
+    wire: WireServer
+    readiness: Readiness
+    bound: BoundPort
+
+    @property
+    def port(self) -> int:
+        """The port number, also when 0 was asked for."""
+        return self.bound.port
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Say goodbye to all connections, let open calls finish, take no new ones.
+
+        Cancelled: connections are dropped; nothing acknowledged is lost.
+        """
+        self.readiness.refusal = "draining"
+        await self.wire.drain("shutdown", timeout_s=timeout_s)
+        self.bound.close()
+
+
+@asynccontextmanager
+async def listen(
+    app: App, config: PortConfig, *, rng: random.Random | None = None
+) -> AsyncIterator[Listening]:
+    """Serve *app* on a port while the block runs. *rng* is for jitter only.
+
+    Raises:
+      OSError: the address cannot be listened on.
+
+    At the end connections are dropped; ``drain`` first to part as friends.
+    """
+    async with trio.open_nursery() as nursery:
+        readiness = Readiness()
+        wire = WireServer(
+            app.gateway,
+            clock_ms=app.settings.clock_ms,
+            session_ids=partial(secrets.token_urlsafe, 12),
+            rng=rng or random.Random(),
+        )
+        app.use_cork(wire.cork)
+        await nursery.start(wire.run)
+        http_app = make_http_app(readiness, partial(server_figures, app, wire))
+        route = partial(_route, WebSocketRoute(wire.handle, _SUBPROTOCOLS))
+        bound: BoundPort = await nursery.start(
+            partial(serve_port, config, route=route, http_app=http_app)
+        )
+        readiness.refusal = None
+        yield Listening(wire, readiness, bound)
+        nursery.cancel_scope.cancel()
+
+
+def _route(wire: WebSocketRoute, request: Request) -> WebSocketRoute | None:
+    return wire if request.path == WIRE_PATH else None

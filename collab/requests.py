@@ -1,0 +1,76 @@
+"""What the gateway, the app and other actors put into a live actor's mailbox, and its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attrs import frozen
+
+from collab.kind import Caller, Reader
+from protocol.gateway import Subscription
+
+
+@frozen
+class Do:
+    """A write. ``key`` makes it safe to send again."""
+
+    caller: Caller
+    command: Any
+    key: str | None = None
+
+
+@frozen
+class Look:
+    """A query. Answered with a value, or with a :class:`Reading`."""
+
+    caller: Caller
+    query: Any
+
+
+@frozen
+class Follow:
+    """A subscription that wants its first answer, or (``fell_behind``) a fresh snapshot."""
+
+    caller: Caller
+    subscription: Subscription
+    has_fallen_behind: bool = False
+
+
+@frozen
+class Receive:
+    """A signal from another target; idempotent by the kind's own rules."""
+
+    source: str
+    command: Any
+
+
+@frozen
+class Admit:
+    """Let *caller* in before it does *action*, if it must be. Only with development tokens."""
+
+    caller: Caller
+    action: str
+
+
+Message = Do | Look | Follow | Receive | Admit
+
+
+@frozen
+class Done:
+    """The answer to a write: its value, and the target's seq after it."""
+
+    value: object
+    seq: int
+
+
+@frozen
+class Reading:
+    """The rest of a query, to be read from storage outside the actor.
+
+    ``is_permitted`` is asked once more before the value leaves: it may have been revoked while
+    the storage was being read.
+    """
+
+    read: Callable[[Reader], Awaitable[object]]
+    is_permitted: Callable[[], bool]
