@@ -26,7 +26,8 @@ from protocol.client._open import Encoding, open_client
 from protocol.client._optimistic import Mutation, OptimisticState, OptimisticView, open_view
 from protocol.client._queue import Answer
 from protocol.client._token import Token
-from protocol.client._transport import Connector, Payload, Transport, websocket_connector
+from protocol.client._transport import Connector, Payload, Transport
+from protocol.client._websocket import websocket_connector
 from protocol.messages import Cursor
 
 __all__ = [

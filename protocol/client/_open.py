@@ -14,7 +14,8 @@ from protocol.client._background import background
 from protocol.client._client import Client
 from protocol.client._keeper import Keeper
 from protocol.client._token import Token, TokenSource
-from protocol.client._transport import Connector, check_url, websocket_connector
+from protocol.client._transport import Connector
+from protocol.client._websocket import check_url, websocket_connector
 from protocol.errors import ClientClosed
 from protocol.limits import FOLLOW_BUFFER_EVENTS_MAX, GOODBYE_TIMEOUT_S, OFFLINE_QUEUE_MAX
 from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
