@@ -35,7 +35,7 @@ class Event:
     type: str
     at_ms: int
     by: str
-    data: Mapping[str, Any]
+    data: Any  # The fields of the event, as its kind declares them.
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Event:

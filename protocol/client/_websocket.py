@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import SplitResult, urlsplit
 
 import trio
@@ -106,7 +106,7 @@ async def _open_websocket(
         async with stream, trio.open_nursery() as nursery:
             websocket = await trio_websocket.wrap_client_stream(
                 nursery,
-                stream,
+                cast("trio.SocketStream", stream),  # Any stream will do.
                 parts.netloc.rpartition("@")[2],
                 (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
                 subprotocols=[subprotocol],

@@ -311,7 +311,7 @@ class Session:
         reason = _reset_reason(log, cursor)
         following = Following(message.ref, message.topics, log.seq)
         self.following[message.target] = following
-        place = {"ref": message.ref, "target": message.target, "epoch": log.epoch}
+        place: Any = {"ref": message.ref, "target": message.target, "epoch": log.epoch}
         if cursor is None:
             topics = log.snapshot(message.topics)
             self.send(Snapshot(seq=log.seq, topics=topics, **place))

@@ -26,19 +26,19 @@ from protocol.limits import OFFLINE_QUEUE_MAX
 from protocol.messages import Error
 from tests.protocol.client.server import Server
 
-Lines = tuple[str, ...]
+Lines = list[str]
 
 
 def event(seq: int, text: str) -> Event:
-    return Event(seq, "log", "added", 0, "ann", text)  # type: ignore[arg-type]
+    return Event(seq, "log", "added", 0, "ann", text)
 
 
 def reduce(lines: Lines, event: Event) -> Lines:
-    return (*lines, str(event.data))
+    return [*lines, str(event.data)]
 
 
 def adding(text: str) -> Mutation[Lines]:
-    return Mutation("append", {"data": text}, lambda lines: (*lines, f"{text}?"))
+    return Mutation("append", {"data": text}, lambda lines: [*lines, f"{text}?"])
 
 
 def is_own(event: Event, mutation: Mutation[Lines]) -> bool:
@@ -46,7 +46,7 @@ def is_own(event: Event, mutation: Mutation[Lines]) -> bool:
 
 
 def core() -> OptimisticState[Lines]:
-    return OptimisticState((), epoch="e1", seq=0, reduce=reduce)
+    return OptimisticState([], epoch="e1", seq=0, reduce=reduce)
 
 
 # ---------------------------------------------------------------- the pure part
@@ -56,13 +56,13 @@ def test_a_mutation_shows_until_history_holds_it() -> None:
     """[L4.1] Confirmed by its reply, a mutation stays until its own event has come."""
     state, mutation = core(), adding("a")
     state.mutate(mutation)
-    assert state.state == ("a?",)
+    assert state.state == ["a?"]
     state.confirm(mutation, 2)
-    assert state.state == ("a?",)
+    assert state.state == ["a?"]
     state.event(event(1, "b"))
-    assert state.state == ("b", "a?")
+    assert state.state == ["b", "a?"]
     state.event(event(2, "a"))
-    assert state.state == ("b", "a")
+    assert state.state == ["b", "a"]
     assert state.pending == ()
 
 
@@ -72,20 +72,22 @@ def test_a_mutation_whose_event_came_first_leaves_with_its_reply() -> None:
     state.mutate(mutation)
     state.event(event(1, "a"))
     state.confirm(mutation, 1)
-    assert state.state == ("a",)
+    assert state.state == ["a"]
     state.mutate(quiet := adding("b"))
     state.confirm(quiet, None)
-    assert state.state == ("a",)
+    assert state.state == ["a"]
 
 
 def test_an_own_event_can_settle_a_mutation_at_once() -> None:
     """[L4.1] With *settles* nothing is shown twice between event and reply."""
-    state = OptimisticState((), epoch="e1", seq=0, reduce=reduce, settles=is_own)
+    state: OptimisticState[Lines] = OptimisticState(
+        [], epoch="e1", seq=0, reduce=reduce, settles=is_own
+    )
     state.mutate(mutation := adding("a"))
     state.event(event(1, "a"))
-    assert state.state == ("a",)
+    assert state.state == ["a"]
     state.confirm(mutation, 1)
-    assert state.state == ("a",)
+    assert state.state == ["a"]
 
 
 def test_a_reset_keeps_what_is_not_confirmed() -> None:
@@ -95,10 +97,10 @@ def test_a_reset_keeps_what_is_not_confirmed() -> None:
         state.mutate(mutation)
     state.confirm(first, 4)
     state.confirm(second, 9)
-    state.reset(("x",), epoch="e1", seq=5)
-    assert state.state == ("x", "b?", "c?")
-    state.reset(("y",), epoch="e2", seq=1)
-    assert state.state == ("y", "c?")
+    state.reset(["x"], epoch="e1", seq=5)
+    assert state.state == ["x", "b?", "c?"]
+    state.reset(["y"], epoch="e2", seq=1)
+    assert state.state == ["y", "c?"]
 
 
 def test_an_apply_that_fails_changes_nothing() -> None:
@@ -120,7 +122,8 @@ def test_an_apply_that_fails_changes_nothing() -> None:
 @given(st.lists(st.sampled_from(["mutate", "event", "confirm", "confirm_late", "drop"])))
 def test_what_is_shown_equals_a_replay(steps: list[str]) -> None:
     """[L4.2] After any steps: history, then the mutations that are pending, in order."""
-    state, history, pending, made = core(), [], list[tuple[Mutation[Lines], int | None]](), 0
+    state, history, made = core(), list[str](), 0
+    pending: list[tuple[Mutation[Lines], int | None]] = []
     for step in steps:
         if step == "mutate":
             made += 1
@@ -139,18 +142,18 @@ def test_what_is_shown_equals_a_replay(steps: list[str]) -> None:
                 state.confirm(mutation, seq)
                 if seq > len(history):
                     pending.insert(0, (mutation, seq))
-        expected: Lines = tuple(history)
+        expected = list(history)
         for mutation, _ in pending:
             expected = mutation.apply(expected)
         assert state.state == expected
-        assert state.confirmed == tuple(history)
+        assert state.confirmed == history
 
 
 # ---------------------------------------------------------------- with a client
 
 
 def load(snapshot: SnapshotItem) -> Lines:
-    return tuple(snapshot.topics["log"])
+    return list(snapshot.topics["log"])
 
 
 def viewing(client: Client) -> AbstractAsyncContextManager[OptimisticView[Lines]]:
@@ -163,16 +166,16 @@ async def test_a_view_shows_a_write_before_the_server_has_it(
     """[L4.1] mutate shows at once; the server's event takes its place."""
     server.append("log:1", "log", "x")
     async with viewing(client) as view, trio.open_nursery() as nursery:
-        assert view.state == ("x",)
+        assert view.state == ["x"]
         server.delay_s = 1.0
         nursery.start_soon(view.mutate, "append", {"data": "a"}, adding("a").apply)
         await trio.testing.wait_all_tasks_blocked()
-        assert view.state == ("x", "a?")
+        assert view.state == ["x", "a?"]
         server.append("log:1", "log", "b")
-        assert await view.wait_for(lambda lines: "b" in lines) == ("x", "b", "a?")
+        assert await view.wait_for(lambda lines: "b" in lines) == ["x", "b", "a?"]
         assert await view.wait_for(lambda lines: "a" in lines) is not None
         await trio.testing.wait_all_tasks_blocked()
-        assert (view.state, view.pending) == (("x", "b", "a"), ())
+        assert (view.state, view.pending) == (["x", "b", "a"], ())
 
 
 async def test_a_refused_write_is_rolled_back(client: Client, server: Server) -> None:
@@ -181,14 +184,14 @@ async def test_a_refused_write_is_rolled_back(client: Client, server: Server) ->
         server.on_call = lambda _call: Error(code="conflict", message="no")
         with pytest.raises(CallFailed):
             await view.mutate("append", {"data": "a"}, adding("a").apply)
-        assert view.state == ()
+        assert view.state == []
         server.on_call = lambda _call: True
         with pytest.raises(CallAbandoned):
             await view.mutate("append", {"data": "a"}, adding("a").apply, timeout_s=1.0)
-        assert view.state == ()
+        assert view.state == []
         with trio.move_on_after(1.0):
             await view.mutate("append", {"data": "a"}, adding("a").apply)
-        assert (view.state, view.pending) == ((), ())
+        assert (view.state, view.pending) == ([], ())
 
 
 async def test_a_write_made_offline_shows_and_arrives(client: Client, server: Server) -> None:
@@ -200,9 +203,9 @@ async def test_a_write_made_offline_shows_and_arrives(client: Client, server: Se
             for text in "abc":
                 nursery.start_soon(view.mutate, "append", {"data": text}, adding(text).apply)
                 await trio.testing.wait_all_tasks_blocked()
-            assert view.state == ("a?", "b?", "c?")
+            assert view.state == ["a?", "b?", "c?"]
             server.is_down = False
-        assert await view.wait_for(lambda lines: lines == (*"abc",))
+        assert await view.wait_for(lambda lines: lines == [*"abc"])
         assert view.pending == ()
 
 
@@ -210,11 +213,11 @@ async def test_a_view_ends_with_its_subscription(client: Client, server: Server)
     """[L4.5] When the server ends the subscription, waiters learn why; the state stays."""
     async with viewing(client) as view:
         server.append("log:1", "log", "a")
-        await view.wait_for(lambda lines: lines == ("a",))
+        await view.wait_for(lambda lines: lines == ["a"])
         server.session.end("log:1", "revoked")
         with pytest.raises(SubscriptionEnded, match="revoked"):
             await view.wait_for(lambda lines: "b" in lines)
-        assert view.state == ("a",)
+        assert view.state == ["a"]
     server.on_subscribe = lambda _message: Error(code="permission_denied", message="")
     with pytest.raises(SubscriptionEnded):
         async with viewing(client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from random import Random
+from typing import Any
 
 import pytest
 import trio
@@ -105,7 +106,7 @@ async def test_followers_go_on_without_gap_or_duplicate(client: Client, server: 
     """[L3.3] After a reconnect every follower continues from where it stood."""
     async with client.follow("log:1", ["log"]) as follower:
         await follower.__anext__()
-        seen = []
+        seen: list[Any] = []
         for number in range(12):
             server.append("log:1", "log", number)
             if number % 3 == 2:
