@@ -126,14 +126,14 @@ class Cell:
           Crash: drop the activation.
         """
         mailbox = self.mailbox
-        self._arm_idle_timer(self._kind.idle_timeout_s)
+        self._arm_idle_timer(trio.current_time())
         while True:
             if letters := mailbox.take(1 if self._solo else self._kind.batch_len_max):
                 if self._solo:
                     self._solo -= 1
                 if self._is_idle:  # The timer ran just before this mail came.
                     self._is_idle = False
-                    self._arm_idle_timer(self._kind.idle_timeout_s)
+                    self._arm_idle_timer(trio.current_time())
                 has_waited = await activation.handle(letters)
                 if activation.wants_snapshot:
                     await activation.save_snapshot()
@@ -153,7 +153,7 @@ class Cell:
         await activation.save_snapshot()
         if len(self.mailbox):
             self.state = CellState.RUNNING
-            self._arm_idle_timer(self._kind.idle_timeout_s)
+            self._arm_idle_timer(trio.current_time())
             return False
         self._state.counters.passivations += 1
         self._leave(lambda: self._state.stop_error(self.actor_id))
@@ -169,28 +169,27 @@ class Cell:
             raise_unless_crash(error)
             raise Crash(error, "asking whether it is busy") from error
         if is_busy:
-            self._arm_idle_timer(self._kind.idle_timeout_s)
+            self._arm_idle_timer(trio.current_time())
         return not is_busy
 
-    def _arm_idle_timer(self, delay_s: float | None) -> None:
-        if delay_s is None or self._kind.restart is Restart.PERMANENT:
+    def _arm_idle_timer(self, idle_since: float) -> None:
+        timeout_s = self._kind.idle_timeout_s
+        if timeout_s is None or self._kind.restart is Restart.PERMANENT:
             return
         self._disarm()
-        self._idle_timer = self._state.timers.call_later(delay_s, self._check_idle)
+        self._idle_timer = self._state.timers.call_at(idle_since + timeout_s, self._check_idle)
 
     def _check_idle(self) -> None:
         """Timer: one per activation, moved on instead of being re-armed for each message."""
         timeout_s = self._kind.idle_timeout_s
         assert timeout_s is not None
-        if not self.mailbox.is_parked:
-            self._arm_idle_timer(timeout_s)
-            return
-        idle_s = trio.current_time() - self._idle_since
-        if idle_s < timeout_s:
-            self._arm_idle_timer(timeout_s - idle_s)
-            return
-        self._is_idle = True
-        self.mailbox.wake()
+        now = trio.current_time()
+        idle_since = self._idle_since if self.mailbox.is_parked else now
+        if now < idle_since + timeout_s:
+            self._arm_idle_timer(idle_since)
+        else:
+            self._is_idle = True
+            self.mailbox.wake()
 
     def _disarm(self) -> None:
         if self._idle_timer is not None:

@@ -67,9 +67,9 @@ class PresenceBoard:
 
     def _tell_or_arm(self) -> None:
         now = trio.current_time()
-        left_s = self._told_at + self._interval_s - now
-        if left_s > 0:
-            self._timer = self._timers.call_later(left_s, self._interval_over)
+        due = self._told_at + self._interval_s
+        if now < due:
+            self._timer = self._timers.call_at(due, self._interval_over)
             return
         before, self._before = self._before, {}
         changed = {

@@ -110,7 +110,8 @@ async def open_system(
 
     Raises:
       ValueError: two kinds have the same name.
-      KeyboardInterrupt, SystemExit: as raised by a callback, in an exception group.
+      BaseExceptionGroup: with a KeyboardInterrupt or SystemExit that a callback raised. What the
+        block itself raises comes out as it is.
 
     Cancelled: drains all the same, for at most *drain_timeout_s*.
     """
@@ -120,17 +121,27 @@ async def open_system(
             raise ValueError(f"two kinds are named {kind.name}")
     registry = Registry(by_name, SystemState(journal), active_max=active_max)
     timers_scope = trio.CancelScope(shield=True)  # They must run while the actors drain.
-    async with trio.open_nursery() as nursery:
-        await nursery.start(registry.run)
-        nursery.start_soon(_run_timers, registry.state.timers, timers_scope)
-        system = ActorSystem(registry)
-        try:
-            yield system
-        finally:
-            with trio.CancelScope(shield=True):
-                await system.drain(drain_timeout_s)
-            registry.kill()
-            timers_scope.cancel()
+    system = ActorSystem(registry)
+    body_error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(registry.run)
+            nursery.start_soon(_run_timers, registry.state.timers, timers_scope)
+            try:
+                yield system
+            except BaseException as error:
+                body_error = error
+                raise
+            finally:
+                with trio.CancelScope(shield=True):
+                    await system.drain(drain_timeout_s)
+                registry.kill()
+                timers_scope.cancel()
+    except BaseExceptionGroup as group:
+        if body_error is None or group.exceptions != (body_error,):
+            raise
+    if body_error is not None:  # The nursery is a detail: what the block raised comes out bare.
+        raise body_error
 
 
 async def _run_timers(timers: Timers, scope: trio.CancelScope) -> None:

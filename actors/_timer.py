@@ -65,11 +65,21 @@ class Timers:
 
         After the system has closed nothing runs any more; the handle is then already spent.
         """
+        return self._arm(trio.current_time() + max(delay_s, 0.0), callback)
+
+    def call_at(self, at: float, callback: Callable[[], None]) -> TimerHandle:
+        """As :meth:`call_later`, at a point of trio time.
+
+        For deadlines that are computed again when the timer fires: exact, where a delay would be
+        rounded and could fire just before its deadline, again and again.
+        """
+        return self._arm(max(at, trio.current_time()), callback)
+
+    def _arm(self, at: float, callback: Callable[[], None]) -> TimerHandle:
         handle = TimerHandle(self, callback)
         if self._is_over:
             handle._callback = None
             return handle
-        at = trio.current_time() + max(delay_s, 0.0)
         heapq.heappush(self._heap, (at, next(self._numbers), handle))
         if self._sleep is not None and at < self._sleep.deadline:
             self._sleep.deadline = at

@@ -189,11 +189,11 @@ class Hub:
             self._flush(group, trio.current_time())
 
     def _flush_or_arm(self, group: _Group, now: float) -> None:
-        left_s = group.flushed_at + self._interval_s - now
-        if left_s <= 0:
+        due = group.flushed_at + self._interval_s
+        if now >= due:
             self._flush(group, now)
         elif group.pending:
-            group.timer = self._timers.call_later(left_s, partial(self._interval_over, group))
+            group.timer = self._timers.call_at(due, partial(self._interval_over, group))
 
     def _interval_over(self, group: _Group) -> None:
         # The timer is not cancelled when something urgent takes the pending items along: cheaper
