@@ -72,6 +72,11 @@ class Config:
     tls_key: Path | None = field(
         default=None, metadata=_about("Private key (PEM) of the certificate.")
     )
+    kinds: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, 100),
+        metadata=_about("Kinds of your own, as module:ATTRIBUTE."),
+    )
     allowed_origins: tuple[str, ...] = field(
         default=(),
         validator=_length(0, 100),

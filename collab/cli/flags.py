@@ -33,6 +33,7 @@ class SettingFlags:
     dev: Annotated[bool | None, _flag("dev")] = None
     tls_cert: Annotated[Path | None, _flag("tls_cert")] = None
     tls_key: Annotated[Path | None, _flag("tls_key")] = None
+    kinds: Annotated[str | None, _flag("kinds")] = None
     allowed_origins: Annotated[str | None, _flag("allowed_origins")] = None
     connections_max: Annotated[int | None, _flag("connections_max")] = None
     connections_per_address_max: Annotated[int | None, _flag("connections_per_address_max")] = None

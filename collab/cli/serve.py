@@ -16,6 +16,7 @@ from collab.cli.output import warn
 from collab.cli.signals import stop_on_signals
 from collab.config import Config
 from collab.identity import KeyUnusable
+from collab.kinds import KindUnusable
 from collab.logs import configure_logs
 from collab.server import AddressUnusable, run_server
 from collab.storage import StoreUnusable
@@ -28,6 +29,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (StoreUnusable, ExitCode.STORE),
     (KeyUnusable, ExitCode.STORE),
     (AddressUnusable, ExitCode.ADDRESS),
+    (KindUnusable, ExitCode.SETTINGS),
     (JournalBroken, ExitCode.DISK),
 )
 
