@@ -1,0 +1,109 @@
+"""Writes: one effect however often they arrive, durable before they are answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from actors import Batch
+from collab.app import AppSettings
+from protocol.client import Event, SnapshotItem
+from protocol.errors import CallFailed
+from tests.integration.served import served
+
+TARGET = "meeting:m1"
+
+
+async def test_a_retried_write_gets_the_first_answer(tmp_path: Path) -> None:
+    """[W.write-1] After a reconnect, and after a restart: one effect, the same answer."""
+    post = ("messages.post", {"text": "once"})
+    async with served(tmp_path) as server:
+        async with server.client("ann") as ann:
+            first = await ann.ask(TARGET, *post, key="k1")
+        async with server.client("ann") as ann:
+            again = await ann.ask(TARGET, *post, key="k1")
+    async with served(tmp_path) as server, server.client("ann") as ann:
+        restarted = await ann.ask(TARGET, *post, key="k1")
+        page = await ann.call(TARGET, "messages.page", {})
+    assert first == again == restarted
+    assert len(page["messages"]) == 1
+
+
+async def test_keys_belong_to_their_user() -> None:
+    """[W.write-2] Another user's write with the same key is a write of its own."""
+    async with served() as server, server.client("ann") as ann, server.client("ben") as ben:
+        first = await ann.call(TARGET, "messages.post", {"text": "a"}, key="k")
+        second = await ben.call(TARGET, "messages.post", {"text": "b"}, key="k")
+        assert first != second
+
+
+async def test_a_retried_leave_gets_its_first_answer() -> None:
+    """[W.write-3] Remembered answers come before permission."""
+    async with served() as server, server.client("ann") as ann, server.client("ben") as ben:
+        await ann.call(TARGET, "meeting.get")
+        await ben.call(TARGET, "meeting.get")
+        first = await ben.ask(TARGET, "participants.leave", key="bye")
+        assert await ben.ask(TARGET, "participants.leave", key="bye") == first
+        with pytest.raises(CallFailed, match="permission_denied"):
+            await ben.call(TARGET, "participants.leave", key="another")
+
+
+async def test_a_refused_write_leaves_no_trace() -> None:
+    """[W.write-4] Neither an event nor a remembered answer."""
+    async with served() as server, server.client("ann") as ann:
+        await ann.call(TARGET, "meeting.get")
+        async with ann.follow(TARGET, ["messages"]) as follower:
+            shown = await anext(follower)
+            assert isinstance(shown, SnapshotItem)
+            with pytest.raises(CallFailed, match="not_found"):
+                await ann.call(TARGET, "messages.edit", {"id": 999, "text": "x"}, key="k")
+            await ann.call(TARGET, "messages.post", {"text": "next"}, key="k")
+            event = await anext(follower)
+    assert isinstance(event, Event)
+    assert event.seq == shown.seq + 1
+
+
+async def test_nothing_leaves_before_it_is_durable(tmp_path: Path) -> None:
+    """[W.write-5] Reply and event wait for the journal; a reader sees only what it holds."""
+    async with served(tmp_path) as server, server.client("ann") as ann:
+        await ann.call(TARGET, "meeting.get")
+        store = server.app.store
+        held, appended = trio.Event(), store.append
+
+        async def append_later(batch: Batch) -> None:
+            await held.wait()
+            await appended(batch)
+
+        async with ann.follow(TARGET, ["messages"]) as follower, trio.open_nursery() as nursery:
+            await anext(follower)
+            store.append = append_later  # type: ignore[method-assign]
+            nursery.start_soon(ann.call, TARGET, "messages.post", {"text": "slow disk"})
+            with trio.move_on_after(0.2) as waited:
+                await anext(follower)
+            assert waited.cancelled_caught
+            assert ann.unsent == 1
+            held.set()
+            with trio.fail_after(2):
+                event = await anext(follower)
+    assert isinstance(event, Event)
+    assert event.type == "message.posted"
+
+
+async def test_a_clock_that_jumps_disturbs_nobody() -> None:
+    """[O.clock-1] Backwards or far ahead: order comes from seq, never from the clock."""
+    now_ms = [1_000_000_000_000]
+    settings = AppSettings(dev=True, clock_ms=lambda: now_ms[0])
+    async with served(settings=settings) as server, server.client("ann") as ann:
+        await ann.call(TARGET, "meeting.get")
+        async with ann.follow(TARGET, ["messages"]) as follower:
+            await anext(follower)
+            for jump_ms in (0, -3_600_000, 7_200_000, -86_400_000):
+                now_ms[0] += jump_ms
+                await ann.call(TARGET, "messages.post", {"text": str(jump_ms)}, key=str(jump_ms))
+            again = await ann.ask(TARGET, "messages.post", {"text": "0"}, key="0")
+            events = [await anext(follower) for _ in range(4)]
+    seqs = [event.seq for event in events if isinstance(event, Event)]
+    assert seqs == list(range(seqs[0], seqs[0] + 4))
+    assert again.seq == seqs[0]
