@@ -15,10 +15,10 @@ from protocol.client._backoff import Backoff
 from protocol.client._errors import LimitExceeded
 from protocol.client._keeper import Keeper
 from protocol.client._link import encode_payload
-from protocol.client._queue import Answer, OpenCall, left_ms
+from protocol.client._queue import Answer, OpenCall
 from protocol.client._transport import Payload
 from protocol.errors import CallAbandoned, CallFailed
-from protocol.limits import FRAME_BYTES_MAX
+from protocol.limits import CALL_DEADLINE_MAX_MS, FRAME_BYTES_MAX
 from protocol.messages import Auth, Call, Cancel
 from protocol.structure import unstructure
 
@@ -62,10 +62,11 @@ class Asker:
         self._keeper.check_open()
         self._queue.check_room()
         call = self._open_call(target, op, args, key, timeout_s)
+        deadline = trio.current_time() + timeout_s
         self._queue.add(call)
         backoff = Backoff(self._rng)
         try:
-            with trio.move_on_at(call.deadline):
+            with trio.move_on_at(deadline):
                 while True:
                     await call.answered.wait()
                     if isinstance(call.answer, Answer):
@@ -91,16 +92,12 @@ class Asker:
 
         Cancelled: the server may have taken it.
         """
-        subprotocol = self._keeper.subprotocol
-
-        def encode(ref: int, _deadline_ms: int) -> Payload:
-            return encode_payload(Auth(ref=ref, token=token), subprotocol)
-
-        now, ref = trio.current_time(), self._keeper.new_ref()
-        auth = OpenCall(ref, False, now + timeout_s, encode(ref, 1), now, encode)  # noqa: FBT003
+        ref = self._keeper.new_ref()
+        payload = encode_payload(Auth(ref=ref, token=token), self._keeper.subprotocol)
+        auth = OpenCall(ref, payload, is_repeatable=False)
         self._queue.add(auth)
         try:
-            with trio.move_on_at(auth.deadline):
+            with trio.move_on_after(timeout_s):
                 await auth.answered.wait()
         finally:
             self._queue.forget(auth)
@@ -113,28 +110,17 @@ class Asker:
     def _open_call(
         self, target: str, op: str, args: Args, key: str | NoKey | None, timeout_s: float
     ) -> OpenCall:
-        subprotocol = self._keeper.subprotocol
-        wire_key = key if isinstance(key, str) else None
-        fields = {} if args is None else args if isinstance(args, Mapping) else unstructure(args)
-
-        def encode(ref: int, deadline_ms: int) -> Payload:
-            call = Call(
-                ref=ref, target=target, op=op, args=fields, key=wire_key, deadline_ms=deadline_ms
-            )
-            return encode_payload(call, subprotocol)
-
-        now, ref = trio.current_time(), self._keeper.new_ref()
-        deadline = now + timeout_s
-        payload = encode(ref, left_ms(deadline, now))
-        check_size(payload, "FRAME_BYTES_MAX", FRAME_BYTES_MAX)
-        return OpenCall(
-            ref=ref,
-            is_repeatable=not isinstance(key, NoKey),
-            deadline=deadline,
-            payload=payload,
-            encoded_at=now,
-            encode=encode,
+        call = Call(
+            ref=self._keeper.new_ref(),
+            target=target,
+            op=op,
+            args=_fields(args),
+            key=key if isinstance(key, str) else None,
+            deadline_ms=_deadline_ms(timeout_s),
         )
+        payload = encode_payload(call, self._keeper.subprotocol)
+        check_size(payload, "FRAME_BYTES_MAX", FRAME_BYTES_MAX)
+        return OpenCall(call.ref, payload, is_repeatable=not isinstance(key, NoKey))
 
     def _retry_delay_s(self, call: OpenCall, backoff: Backoff) -> float | None:
         """Return after how many seconds to try again; None: the answer stands."""
@@ -154,6 +140,36 @@ class Asker:
 def new_key() -> str:
     """Return a key for one write."""
     return str(uuid4())
+
+
+def _deadline_ms(timeout_s: float) -> int:
+    """Return *timeout_s* as a wire deadline: 1 ms to its maximum."""
+    bounded_s = min(max(timeout_s, 0.0), CALL_DEADLINE_MAX_MS / 1000)
+    return max(1, math.ceil(bounded_s * 1000))
+
+
+def _fields(args: Args) -> Mapping[str, Any]:
+    """Return *args* as the map that is sent.
+
+    Raises:
+      TypeError: it is no map with texts as keys. MessagePack could write it, but nobody read it.
+    """
+    fields = {} if args is None else args if isinstance(args, Mapping) else unstructure(args)
+    if not isinstance(fields, Mapping):
+        raise TypeError("arguments are a mapping or an attrs object")
+    _check_keys(fields)
+    return fields
+
+
+def _check_keys(value: object) -> None:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"a key of the arguments is no text: {name!r}")
+            _check_keys(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_keys(inner)
 
 
 def check_size(payload: Payload, limit: str, bytes_max: int) -> None:

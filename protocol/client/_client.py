@@ -21,6 +21,7 @@ import trio
 from protocol.client._asker import Args, Asker, NoKey, check_size, new_key
 from protocol.client._errors import NotFollowing
 from protocol.client._follower import Follower
+from protocol.client._items import PRESENCE_TOPIC
 from protocol.client._keeper import ConnectionState, Keeper
 from protocol.client._link import encode_payload
 from protocol.client._queue import Answer
@@ -164,7 +165,7 @@ class Client:
         newest state is sent; nobody answers.
 
         Raises:
-          NotFollowing: nobody here follows *target*.
+          NotFollowing: nobody here follows the topic ``presence`` of *target*.
           LimitExceeded: it is larger than ``PRESENCE_BYTES_MAX``.
           ConnectFailed, ClientClosed: there is no client any more.
 
@@ -173,7 +174,7 @@ class Client:
         await trio.lowlevel.checkpoint()
         self._keeper.check_open()
         feed = self._keeper.feeds.of(target)
-        if feed is None or not feed.inboxes:
+        if feed is None or PRESENCE_TOPIC not in feed.topics_with(frozenset()):
             raise NotFollowing(target)
         message = SetPresence(target=target, state=state)
         payload = encode_payload(message, self._keeper.subprotocol)

@@ -60,7 +60,11 @@ class LinkEnd:
 
 
 def encode_payload(message: ClientMessage, subprotocol: str) -> Payload:
-    """Return *message* as the transport sends it: text for JSON, bytes for MessagePack."""
+    """Return *message* as the transport sends it: text for JSON, bytes for MessagePack.
+
+    Raises:
+      TypeError, ValueError: the encoding cannot carry something in it.
+    """
     payload = encode_client(message, subprotocol)
     return payload.decode() if subprotocol == SUBPROTOCOL_JSON else payload
 
@@ -90,7 +94,7 @@ class Link:
         self._scope = trio.CancelScope()
         self._tasks: trio.Nursery | None = None
         self._posted: deque[Payload] = deque()
-        self._presence: dict[str, SetPresence] = {}  # Only the newest of each target is sent.
+        self._presence: dict[str, Payload] = {}  # Only the newest of each target is sent.
         self._writable = trio.lowlevel.ParkingLot()
         self._ping_sent_at: tuple[int, float] = (0, 0.0)
         self._heard = 0  # Messages received: any of them proves that the server lives.
@@ -121,12 +125,13 @@ class Link:
         """Send a small message before all waiting calls. Dropped if the link cannot take it."""
         if not self.is_live or self._is_draining:
             return
+        payload = encode_payload(message, self._subprotocol)
         if isinstance(message, SetPresence):
-            self._presence[message.target] = message
+            self._presence[message.target] = payload
         elif len(self._posted) >= LINK_QUEUE_MAX:
             self._abort("the connection takes nothing")
         else:
-            self._posted.append(encode_payload(message, self._subprotocol))
+            self._posted.append(payload)
         self._writable.unpark_all()
 
     def start_soon(self, task: Callable[..., Any], *args: Any) -> None:
@@ -222,8 +227,7 @@ class Link:
         if self._is_draining:
             return None
         if self._presence:
-            _target, presence = self._presence.popitem()
-            return encode_payload(presence, self._subprotocol)
+            return self._presence.pop(next(iter(self._presence)))
         return self._queue.take(trio.current_time())
 
     async def _keep_alive(self, interval_s: float) -> None:

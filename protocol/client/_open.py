@@ -50,11 +50,13 @@ async def open_client(
       follow_buffer_max: events that a follower may leave unread before it has to catch up.
 
     Raises:
-      ValueError: *url* or *encoding* makes no sense.
+      ValueError: *url*, *encoding* or a bound makes no sense.
 
     When the block ends, calls that are still open end with ``CallAbandoned`` if they were sent,
     else with ``ClientClosed``. Cancelled: the connection is dropped without a goodbye.
     """
+    if offline_queue_max < 1 or follow_buffer_max < 1:
+        raise ValueError("a queue needs room for at least one")
     if encoding not in ("json", "msgpack"):
         raise ValueError(f"unknown encoding {encoding!r}")
     if connect is None:

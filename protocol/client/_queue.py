@@ -23,10 +23,7 @@ from attrs import define, field, frozen
 
 from protocol.client._errors import LimitExceeded
 from protocol.errors import CallAbandoned, ClientClosed, ClientError
-from protocol.limits import CALL_DEADLINE_MAX_MS, CALLS_IN_FLIGHT_MAX
-
-# An encoded call is sent as it is for so long; later its deadline is computed afresh.
-_PAYLOAD_AGE_MAX_S = 0.25
+from protocol.limits import CALLS_IN_FLIGHT_MAX
 
 
 @frozen
@@ -39,24 +36,19 @@ class Answer:
 
 @define(eq=False)
 class OpenCall:
-    """One call on its way. ``encode`` takes the reference number and the time left in ms."""
+    """One call on its way.
+
+    The same bytes go out each time. The deadline in them is then later than ours; but at ours the
+    server gets a cancel.
+    """
 
     ref: int
-    is_repeatable: bool
-    deadline: float  # trio time
     payload: bytes | str
-    encoded_at: float
-    encode: Callable[[int, int], bytes | str]
+    is_repeatable: bool
     was_sent: bool = False
     in_flight: bool = False
     answered: trio.Event = field(factory=trio.Event)
     answer: Answer | ClientError | None = None
-
-    def payload_at(self, now: float) -> bytes | str:
-        """Return the encoded call, with a deadline that is still true."""
-        if now - self.encoded_at > _PAYLOAD_AGE_MAX_S:
-            self.payload, self.encoded_at = self.encode(self.ref, left_ms(self.deadline, now)), now
-        return self.payload
 
     def settle(self, answer: Answer | ClientError) -> None:
         """Hand the outcome to the task that waits. Only the first one counts."""
@@ -64,12 +56,6 @@ class OpenCall:
             self.answer = answer
             self.in_flight = False
             self.answered.set()
-
-
-def left_ms(deadline: float, now: float) -> int:
-    """Return what is left until *deadline* as a wire deadline: 1 ms to its maximum."""
-    left_s = min(deadline - now, CALL_DEADLINE_MAX_MS / 1000)
-    return max(1, min(CALL_DEADLINE_MAX_MS, math.ceil(left_s * 1000)))
 
 
 class CallQueue:
@@ -125,13 +111,13 @@ class CallQueue:
         return False
 
     def take(self, now: float) -> bytes | str | None:
-        """Return the next call to be sent, encoded; None if nothing may go out now."""
+        """Return the next call to be sent; None if nothing may go out now."""
         while self._waiting and self._in_flight < CALLS_IN_FLIGHT_MAX and now >= self.paused_until:
             call = self._open.get(heapq.heappop(self._waiting))
             if call is not None and call.answer is None and not call.in_flight:
                 call.in_flight = call.was_sent = True
                 self._in_flight += 1
-                return call.payload_at(now)
+                return call.payload
         return None
 
     def answer(self, ref: int, answer: Answer | ClientError) -> bool:

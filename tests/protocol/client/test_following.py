@@ -308,6 +308,9 @@ async def test_presence_of_a_target_not_followed_is_refused(client: Client) -> N
     """[L2.9] Presence needs a follower here, and fits its bound."""
     with pytest.raises(NotFollowing):
         await client.presence("log:1", {})
+    async with client.follow("log:1", ["log"]):
+        with pytest.raises(NotFollowing):
+            await client.presence("log:1", {})
     async with client.follow("log:1", ["log", "presence"]):
         with pytest.raises(LimitExceeded):
             await client.presence("log:1", {"x": "x" * PRESENCE_BYTES_MAX})

@@ -357,7 +357,10 @@ async def test_cancelling_the_block_closes_the_client(
 
 @pytest.mark.parametrize("url", ["http://localhost", "ws://", "localhost:8787"])
 async def test_an_impossible_address_is_refused_at_once(url: str) -> None:
-    """[L3.11] What is no WebSocket address is a ValueError."""
+    """[L3.11] What is no WebSocket address is a ValueError, like other options without sense."""
     with pytest.raises(ValueError, match="address"):
         async with open_client(url, token="t1"):
+            pass
+    with pytest.raises(ValueError, match="room"):
+        async with open_client("ws://localhost", token="t1", offline_queue_max=0):
             pass
