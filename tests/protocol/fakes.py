@@ -155,7 +155,7 @@ class FakeClient:
     async def receive_all(self) -> list[ServerMessage]:
         """Return everything that has arrived once nothing moves any more."""
         await trio.testing.wait_all_tasks_blocked()
-        found = []
+        found: list[ServerMessage] = []
         while True:
             try:
                 payload = self.socket._frames.receive_nowait()
