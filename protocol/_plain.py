@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 import attrs
 from cattrs import Converter
 
-from protocol._strict import is_enum, is_union
+from protocol._unions import is_enum, is_union
 
 Hook = Callable[[Any], Any]
 

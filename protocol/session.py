@@ -30,12 +30,12 @@ Times are seconds of one monotonic clock, the caller's.
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from protocol import errors
+from protocol.allowance import Allowance
 from protocol.codec import error_fields
 from protocol.effects import (
     Authenticate,
@@ -50,9 +50,6 @@ from protocol.effects import (
 )
 from protocol.errors import ProtocolViolation, Unreadable, WireError
 from protocol.limits import (
-    MESSAGE_BURST,
-    MESSAGE_DEBT_MAX,
-    MESSAGE_RATE_PER_S,
     OPEN_CALLS_MAX,
     SUBSCRIPTIONS_MAX,
     TOKEN_GRACE_S,
@@ -123,35 +120,6 @@ TABLE: Final[Mapping[tuple[State, type], Verdict]] = MappingProxyType(
 _LIGHTENING: Final = frozenset({Cancel, Unsubscribe, Leave})
 
 Effects = Sequence[Effect]
-
-
-class Allowance:
-    """Token bucket of messages. Refused ones count too, so a client that goes on runs into debt."""
-
-    def __init__(self, now_s: float) -> None:
-        self._tokens = float(MESSAGE_BURST)
-        self._at_s = now_s
-
-    def spend(self, now_s: float) -> None:
-        """Take one message off."""
-        refilled = self._tokens + (now_s - self._at_s) * MESSAGE_RATE_PER_S
-        self._tokens = min(refilled, MESSAGE_BURST) - 1.0
-        self._at_s = now_s
-
-    @property
-    def is_spent(self) -> bool:
-        """True if the message just spent was too many."""
-        return self._tokens < 0
-
-    @property
-    def is_in_debt(self) -> bool:
-        """True if the client went on for ``MESSAGE_DEBT_MAX`` refused messages."""
-        return self._tokens < -MESSAGE_DEBT_MAX
-
-    @property
-    def retry_after_ms(self) -> int:
-        """When one message will be allowed again."""
-        return max(1, math.ceil((1 - self._tokens) / MESSAGE_RATE_PER_S * 1000))
 
 
 class Session:

@@ -18,7 +18,8 @@ import msgpack  # type: ignore[import-untyped]
 from cattrs.errors import ClassValidationError, StructureHandlerNotFoundError
 
 from protocol._plain import plain_converter
-from protocol._strict import JSON, MSGPACK, STORAGE, Hook, MisfitAt, strict_converter
+from protocol._scalars import JSON, MSGPACK, STORAGE, Hook, MisfitAt
+from protocol._strict import strict_converter
 from protocol.errors import WireError
 
 __all__ = ["JSON", "MSGPACK", "STORAGE", "Structurer", "pack", "structure", "unpack", "unstructure"]

@@ -1,0 +1,36 @@
+"""How many messages a client may send."""
+
+from __future__ import annotations
+
+import math
+
+from protocol.limits import MESSAGE_BURST, MESSAGE_DEBT_MAX, MESSAGE_RATE_PER_S
+
+
+class Allowance:
+    """Token bucket of messages. Refused ones count too, so a client that goes on runs into debt."""
+
+    def __init__(self, now_s: float) -> None:
+        self._tokens = float(MESSAGE_BURST)
+        self._at_s = now_s
+
+    def spend(self, now_s: float) -> None:
+        """Take one message off."""
+        refilled = self._tokens + (now_s - self._at_s) * MESSAGE_RATE_PER_S
+        self._tokens = min(refilled, MESSAGE_BURST) - 1.0
+        self._at_s = now_s
+
+    @property
+    def is_spent(self) -> bool:
+        """True if the message just spent was too many."""
+        return self._tokens < 0
+
+    @property
+    def is_in_debt(self) -> bool:
+        """True if the client went on for ``MESSAGE_DEBT_MAX`` refused messages."""
+        return self._tokens < -MESSAGE_DEBT_MAX
+
+    @property
+    def retry_after_ms(self) -> int:
+        """When one message will be allowed again."""
+        return max(1, math.ceil((1 - self._tokens) / MESSAGE_RATE_PER_S * 1000))
