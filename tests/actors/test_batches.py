@@ -51,7 +51,7 @@ async def test_nothing_leaves_before_the_commit() -> None:
         await wait_all_tasks_blocked()
         assert log.calls == []
         assert effects == []
-        assert not (write.is_there or read.is_there or refused.is_there)
+        assert [probe.is_there for probe in (write, read, refused)] == [False] * 3
         journal.release()
         assert await write.wait() == ["1"]
         assert await read.wait() == ["1"]
@@ -171,12 +171,16 @@ async def test_a_panic_that_is_no_exception_is_a_crash_like_any_other(error: Bas
 async def test_what_is_meant_for_the_program_passes_through(error: BaseException) -> None:
     """[K1.21] KeyboardInterrupt and SystemExit end the program, also inside a group."""
     bad, waiting = Probe(), Probe()
-    with pytest.raises(BaseExceptionGroup) as caught:
+
+    async def program() -> None:
         async with open_system([probe_kind()], MemoryJournal()) as system:
             ref = system.ref("probe", "a")
             ref.ask_nowait(do(crash=error), bad)
             ref.ask_nowait(do(), waiting)
             await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await program()
     assert caught.value.subgroup((KeyboardInterrupt, SystemExit)) is not None
     assert bad.is_there
     assert waiting.is_there
@@ -238,10 +242,10 @@ async def test_effects_and_receivers_that_raise_are_logged_and_isolated(
     """[K1.20] What an effect or a Done raises stops neither the batch nor the activation."""
 
     class Bad(Probe):
-        def reply(self, value: object) -> None:
+        def reply(self, value: object) -> None:  # noqa: ARG002
             raise ValueError("bad reply")
 
-        def fail(self, error: Exception) -> None:
+        def fail(self, error: Exception) -> None:  # noqa: ARG002
             raise ValueError("bad fail")
 
     def bad_effect() -> None:

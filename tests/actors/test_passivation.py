@@ -1,5 +1,6 @@
 """Leaving memory and coming back; snapshots."""
 
+# ruff: noqa: ARG001 - the fixture autojump_clock works by being asked for.
 from __future__ import annotations
 
 import trio
@@ -128,7 +129,7 @@ async def test_a_snapshot_that_cannot_be_saved_harms_nobody(autojump_clock: Mock
     """[K1.22] A failing save_snapshot is logged; the actor goes on and stops as usual."""
 
     class NoSnapshots(MemoryJournal):
-        async def save_snapshot(self, actor_id: str, snapshot: Snapshot) -> None:
+        async def save_snapshot(self, actor_id: str, snapshot: Snapshot) -> None:  # noqa: ARG002
             raise SimulatedFault(actor_id)
 
     kind = probe_kind(snapshot_every=1, idle_timeout_s=10)

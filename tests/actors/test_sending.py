@@ -1,5 +1,6 @@
 """Refs, mailboxes, deadlines and what cancellation means."""
 
+# ruff: noqa: ARG001 - the fixture autojump_clock works by being asked for.
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,6 @@
 """Opening, several at once, draining, and being cancelled from outside."""
 
+# ruff: noqa: ARG001 - the fixture autojump_clock works by being asked for.
 from __future__ import annotations
 
 import contextvars
@@ -150,10 +151,14 @@ async def test_systems_do_not_know_of_each_other() -> None:
 async def test_what_the_block_raises_comes_out_as_it_is() -> None:
     """[K2.2] The system's nursery is a detail: no exception group around the block's error."""
     error = LookupError("mine")
-    with pytest.raises(LookupError) as caught:
+
+    async def program() -> None:
         async with open_system([probe_kind()], MemoryJournal()) as system:
             await system.ref("probe", "a").ask(do("1"), timeout_s=1)
             raise error
+
+    with pytest.raises(LookupError) as caught:
+        await program()
     assert caught.value is error
     assert error.__context__ is None
 
