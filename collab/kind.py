@@ -181,8 +181,9 @@ class Kind(Generic[S]):
     # Which users an event shuts out, if any: their subscriptions end right after it. ``RECHECK``
     # among them: everybody whose role does not let them read any more, whoever that is.
     revokes: Callable[[S, Any], Sequence[str]] = lambda _state, _event: ()
-    # Encode and decode the whole state; None: the codec for attrs classes.
-    state_type: type | None = None
+    # Brings the state's plain fields up to date before a snapshot is made of them: for states that
+    # hold something live, such as a document, in a field with ``init=False``.
+    settle: Callable[[S], None] = lambda _state: None
 
     def __attrs_post_init__(self) -> None:
         listed = [event for topic in self.topics.values() for event in topic.events]

@@ -77,12 +77,12 @@ class LiveActor(Actor[Message, Entry]):
         held = msgpack.unpackb(snapshot, strict_map_key=False)
         if held["format"] != _SNAPSHOT_FORMAT:
             raise ValueError(f"snapshot format {held['format']} is not {_SNAPSHOT_FORMAT}")
-        shape = self._kind.state_type or type(self.state)
-        self.state = structure(held["state"], shape, encoding=STORAGE)
+        self.state = structure(held["state"], type(self.state), encoding=STORAGE)
         self._answers.load(held["answers"])
 
     def snapshot(self) -> bytes | None:
         """Return state and remembered answers."""
+        self._kind.settle(self.state)
         held = {
             "format": _SNAPSHOT_FORMAT,
             "state": self.state,

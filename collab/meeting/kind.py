@@ -102,7 +102,6 @@ def welcome(state: MeetingState, caller: Caller, context: Context) -> Sequence[A
 MEETING: Final[Kind[MeetingState]] = Kind(
     name="meeting",
     new_state=new_state,
-    state_type=MeetingState,
     commands={
         Schedule: lifecycle.schedule,
         Update: lifecycle.update,
