@@ -133,7 +133,8 @@ class Asker:
         least_s = (failed.retry_after_ms or 0) / 1000
         if failed.code == "rate_limited":
             # It is the connection that is too busy: the other waiting calls hold back as well.
-            self._queue.paused_until = trio.current_time() + least_s
+            now = trio.current_time()
+            self._queue.pace.slow_down(now, sent_at=call.sent_at, wait_s=least_s)
         return least_s + backoff.next_s()
 
 

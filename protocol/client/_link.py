@@ -214,9 +214,8 @@ class Link:
                 if payload is not None:
                     await transport.send(payload)
                     continue
-                paused_until = self._queue.paused_until
-                is_paused = paused_until > trio.current_time()
-                with trio.move_on_at(paused_until if is_paused else math.inf):
+                next_at = self._queue.pace.next_at
+                with trio.move_on_at(next_at if next_at > trio.current_time() else math.inf):
                     await self._writable.park()
         except TransportClosed as closed:
             self._finish(closed.reason, code=closed.code)

@@ -22,6 +22,7 @@ import trio
 from attrs import define, field, frozen
 
 from protocol.client._errors import LimitExceeded
+from protocol.client._pace import Pace
 from protocol.errors import CallAbandoned, ClientClosed, ClientError
 from protocol.limits import CALLS_IN_FLIGHT_MAX
 
@@ -46,6 +47,7 @@ class OpenCall:
     payload: bytes | str
     is_repeatable: bool
     was_sent: bool = False
+    sent_at: float = -math.inf  # trio time, of the newest attempt
     in_flight: bool = False
     answered: trio.Event = field(factory=trio.Event)
     answer: Answer | ClientError | None = None
@@ -66,7 +68,7 @@ class CallQueue:
         self._open: dict[int, OpenCall] = {}
         self._waiting: list[int] = []  # A heap of refs; forgotten ones are skipped when met.
         self._in_flight = 0
-        self.paused_until = -math.inf  # trio time; the server asked for fewer messages.
+        self.pace = Pace()
         self.changed: Callable[[], None] = _nothing  # Set by the link that is up.
 
     def __len__(self) -> int:
@@ -112,11 +114,13 @@ class CallQueue:
 
     def take(self, now: float) -> bytes | str | None:
         """Return the next call to be sent; None if nothing may go out now."""
-        while self._waiting and self._in_flight < CALLS_IN_FLIGHT_MAX and now >= self.paused_until:
+        while self._waiting and self._in_flight < CALLS_IN_FLIGHT_MAX and now >= self.pace.next_at:
             call = self._open.get(heapq.heappop(self._waiting))
             if call is not None and call.answer is None and not call.in_flight:
                 call.in_flight = call.was_sent = True
+                call.sent_at = now
                 self._in_flight += 1
+                self.pace.spend(now)
                 return call.payload
         return None
 
@@ -134,7 +138,7 @@ class CallQueue:
     def link_lost(self) -> None:
         """Queue again what may be sent twice; the outcome of the rest is unknown."""
         self._in_flight = 0
-        self.paused_until = -math.inf  # It was the old connection that was too busy.
+        self.pace = Pace()  # It was the old connection that was too busy.
         for call in list(self._open.values()):
             if call.in_flight and call.is_repeatable:
                 call.in_flight = False

@@ -10,9 +10,17 @@ import trio
 import trio.testing
 from attrs import frozen
 
+from protocol.allowance import Allowance
 from protocol.client import NO_KEY, Client, ConnectionState, Event, LimitExceeded
+from protocol.client._pace import Pace
 from protocol.errors import CallAbandoned, CallFailed, ClientClosed
-from protocol.limits import CALLS_IN_FLIGHT_MAX, FRAME_BYTES_MAX
+from protocol.limits import (
+    CALLS_IN_FLIGHT_MAX,
+    FRAME_BYTES_MAX,
+    MESSAGE_BURST,
+    MESSAGE_RATE_PER_S,
+    PACE_PROBE_S,
+)
 from protocol.messages import Call, Error
 from tests.protocol.client.kit import OpenClient
 from tests.protocol.client.server import Server
@@ -109,6 +117,46 @@ async def test_a_rate_limit_holds_back_all_waiting_calls(client: Client, server:
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(call, 2)
     assert min(arrivals) - start >= 3.0
+
+
+async def test_many_calls_keep_within_the_servers_allowance(client: Client, server: Server) -> None:
+    """[L1.9] After rate_limited calls are paced: all are done, none of them over and over."""
+    allowance = Allowance(trio.current_time())
+
+    def spend(_call: Call) -> Error | None:
+        allowance.spend(trio.current_time())
+        assert not allowance.is_in_debt
+        if not allowance.is_spent:
+            return None
+        after_ms = allowance.retry_after_ms
+        return Error(code="rate_limited", message="", retryable=True, retry_after_ms=after_ms)
+
+    server.on_call = spend
+    count, start = MESSAGE_BURST + 3_000, trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for data in range(count):
+            nursery.start_soon(client.call, "log:1", "append", {"data": data})
+    assert server.target("log:1").seq == count
+    assert len(server.calls) < count + 2 * CALLS_IN_FLIGHT_MAX
+    assert trio.current_time() - start < 12.0
+
+
+def test_the_pace_follows_the_servers_word() -> None:
+    """[L1.9] Complaints slow it down, once each; a long time without one speeds it up."""
+
+    def interval(pace: Pace, now: float) -> float:
+        pace.spend(now)
+        return pace.next_at - now
+
+    pace, usual_s = Pace(), 1 / (0.9 * MESSAGE_RATE_PER_S)
+    assert interval(pace, 0.0) == -math.inf
+    pace.slow_down(1.0, sent_at=0.0, wait_s=2.0)
+    pace.slow_down(1.1, sent_at=0.5, wait_s=2.0)  # Had left before: no second complaint.
+    assert pace.next_at == pytest.approx(3.1)
+    assert interval(pace, 4.0) == pytest.approx(usual_s)
+    pace.slow_down(5.0, sent_at=4.0, wait_s=0.0)
+    assert interval(pace, 6.0) == pytest.approx(2 * usual_s)
+    assert interval(pace, 5.0 + PACE_PROBE_S) == pytest.approx(usual_s)
 
 
 async def test_a_timeout_cancels_the_call_on_the_server(client: Client, server: Server) -> None:
