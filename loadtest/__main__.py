@@ -10,6 +10,8 @@ from typing import Annotated
 import trio
 from cyclopts import App, Parameter
 
+from loadtest.idle import IdleSettings
+from loadtest.idle import idle as run_idle
 from loadtest.replay import ReplaySettings, is_clean
 from loadtest.replay import replay as run_replay
 
@@ -47,6 +49,18 @@ def replay(
     report = trio.run(run_replay, settings)
     print(json.dumps(report))
     sys.exit(0 if is_clean(report) else 1)
+
+
+@app.command
+def idle(
+    *,
+    writes: Annotated[int, Parameter(help="Messages, one after the other.")] = 500,
+    connections: Annotated[int, Parameter(help="Idle connections.")] = 500,
+    meetings: Annotated[int, Parameter(help="Meetings in memory.")] = 2_000,
+) -> None:
+    """Measure a server that has nothing to do: latency of a write, memory of who is there."""
+    settings = IdleSettings(writes=writes, connections=connections, meetings=meetings)
+    print(json.dumps(trio.run(run_idle, settings)))
 
 
 if __name__ == "__main__":
