@@ -150,7 +150,7 @@ class Compactor:
 
     def _turn(self) -> None:
         """Have the next commits go to the other table. Called between two commits."""
-        self.old_upto = self.tail.last_id
+        self.old_upto = self.tail.fence = self.tail.last_id
         self.writer.tail_no = 1 - self.writer.tail_no
 
     async def _empty_old(self) -> None:

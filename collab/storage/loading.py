@@ -39,6 +39,7 @@ def load(db: apsw.Connection) -> Loaded:
     for (owner,) in fetch(db, "SELECT DISTINCT CAST(actor AS BLOB) FROM quarantine"):
         loaded.damaged[_text(owner)] = "its records are in quarantine"
     sealed: dict[str, int] = {}  # actor -> the newest seq in its buckets
+    loaded.tail.fence = loaded.old_upto
     for no in (1 - loaded.tail_no, loaded.tail_no):  # The older rows first.
         _index_table(db, no, loaded, sealed)
     loaded.tail.last_id = loaded.last_id

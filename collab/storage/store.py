@@ -84,7 +84,7 @@ class SqliteStore:
         return self._writer.figures
 
     def close(self) -> None:
-        """Refuse further appends. Called when the body of :func:`open_store` ends."""
+        """Refuse further reads and appends. Called when the body of :func:`open_store` ends."""
         self._is_closed = True
 
     # The journal.
@@ -302,6 +302,8 @@ class SqliteStore:
 
     async def _read(self, owner: str, work: Callable[[apsw.Connection, *Ts], T], *args: *Ts) -> T:
         """Return ``work(connection, *args)`` of a free reader; a failing device ends the store."""
+        if self._is_closed:
+            raise trio.ClosedResourceError("the store is closed")
         try:
             return await self._readers.run(work, *args)
         except (apsw.CorruptError, apsw.NotADBError) as error:

@@ -41,13 +41,19 @@ class TailIndex:
         self.rows = 0
         self.nbytes = 0
         self.last_id = 0  # Of the newest durable row.
+        self.fence = 0  # Runs that start at or below this row id grow no more: a pass has them.
 
     def add(self, actor_id: str, run: Run) -> None:
         """Index a run that has become durable and follows the actor's newest one."""
         runs = self._runs.get(actor_id)
         if runs is None:
             runs = self._runs[actor_id] = array("q")
-        if runs and runs[-2] + runs[-3] == run.first_id and runs[-1] + run.nbytes <= RUN_BYTES_MAX:
+        if (
+            runs
+            and runs[-2] > self.fence
+            and runs[-2] + runs[-3] == run.first_id
+            and runs[-1] + run.nbytes <= RUN_BYTES_MAX
+        ):
             runs[-3] += run.count
             runs[-1] += run.nbytes
         else:

@@ -19,6 +19,7 @@ class FaultyDisk:
         self.fail_syncs = False
         self.fail_reads = False
         self.is_full = False
+        self.fail_checkpoints = False  # Syncs of the database itself; commits sync the log.
         self.synced = 0
         self._vfs = _Vfs(self)
 
@@ -35,7 +36,16 @@ class _Vfs(apsw.VFS):
 class _File(apsw.VFSFile):
     def __init__(self, disk: FaultyDisk, name: Any, flags: list[int]) -> None:
         self.disk = disk
+        self.is_read_only = bool(flags[0] & apsw.SQLITE_OPEN_READONLY)
+        self.is_database = bool(flags[0] & apsw.SQLITE_OPEN_MAIN_DB)
         super().__init__("", name, flags)
+
+    def xLock(self, level: int) -> None:  # noqa: N802
+        # The last closing connection tries for this lock. On a read-only file it fails, which
+        # SQLite ignores, but apsw would raise it.
+        if self.is_read_only and level == apsw.SQLITE_LOCK_EXCLUSIVE:
+            raise apsw.BusyError
+        super().xLock(level)
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
         if self.disk.fail_reads:
@@ -50,7 +60,7 @@ class _File(apsw.VFSFile):
         super().xWrite(data, offset)
 
     def xSync(self, flags: int) -> None:  # noqa: N802
-        if self.disk.fail_syncs:
+        if self.disk.fail_syncs or (self.disk.fail_checkpoints and self.is_database):
             raise apsw.IOError("sync error made by a test")
         self.disk.synced += 1
         super().xSync(flags)

@@ -1,0 +1,190 @@
+"""Opening a data directory: what is refused, how it is said, and that nothing is harmed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from actors import Batch
+from collab.storage import StoreUnusable, open_store
+from collab.storage.migrations import VERSION
+from tests.storage.conftest import Reopen
+from tests.storage.faults import FaultyDisk
+
+
+def _clock_ms() -> int:
+    return 1_000
+
+
+async def _refusal(directory: Path, vfs: str | None = None) -> StoreUnusable:
+    with pytest.raises(StoreUnusable) as caught:
+        async with open_store(directory, clock_ms=_clock_ms, vfs=vfs):
+            raise AssertionError("it opened")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert caught.value.remedy in line
+    return caught.value
+
+
+def _contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"}
+
+
+async def test_a_new_directory_is_made_and_private(tmp_path: Path) -> None:
+    """[J3.1] Directories are 0700, files 0600, whatever the umask allows."""
+    directory = tmp_path / "deep" / "d"
+    async with open_store(directory, clock_ms=_clock_ms) as store:
+        await store.append(Batch("a:1", 1, [b"x"]))
+        assert store.directory == directory
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        for path in directory.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert sorted(os.listdir(directory)) == ["collab.db", "lock"]
+
+
+async def test_a_second_server_is_refused_and_told_the_first(
+    reopen: Reopen, tmp_path: Path
+) -> None:
+    """[J3.2] One store per directory, also within one process; the refusal names the owner."""
+    async with reopen() as store:
+        refusal = await _refusal(tmp_path / "d")
+        assert f"process {os.getpid()}" in refusal.problem
+        await store.append(Batch("a:1", 1, [b"x"]))
+    async with reopen():
+        pass
+
+
+async def test_a_newer_version_is_refused_and_left_byte_for_byte(
+    reopen: Reopen, tmp_path: Path
+) -> None:
+    """[J3.3] A file of a newer schema is refused; not one byte of the directory changes."""
+    async with reopen() as store:
+        await store.append(Batch("a:1", 1, [b"x"]))
+    db = apsw.Connection(str(tmp_path / "d" / "collab.db"))
+    db.pragma("user_version", VERSION + 1)
+    db.close()
+    before = _contents(tmp_path / "d")
+    refusal = await _refusal(tmp_path / "d")
+    assert f"schema {VERSION + 1}; we know {VERSION}" in refusal.problem
+    assert _contents(tmp_path / "d") == before
+
+
+async def test_a_newer_version_in_the_log_is_refused(reopen: Reopen, tmp_path: Path) -> None:
+    """[J3.3] Also if the newer version was killed, so that only the log knows."""
+    async with reopen():
+        pass
+    script = (
+        "import apsw, os, sys; db = apsw.Connection(sys.argv[1]);"
+        f"db.pragma('user_version', {VERSION + 1}); os._exit(0)"
+    )
+    path = tmp_path / "d" / "collab.db"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)  # noqa: ASYNC221, S603
+    before, log_before = path.read_bytes(), path.with_name("collab.db-wal").read_bytes()
+    assert "newer version" in (await _refusal(tmp_path / "d")).problem
+    assert path.read_bytes() == before
+    assert path.with_name("collab.db-wal").read_bytes() == log_before
+
+
+@pytest.mark.parametrize("content", [b"hello", b"not a database" * 1_000])
+async def test_a_foreign_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    """[J3.4] What is not our database is not touched."""
+    (tmp_path / "collab.db").write_bytes(content)
+    assert "not a database of this program" in (await _refusal(tmp_path)).problem
+    assert _contents(tmp_path) == {"collab.db": content}
+
+
+@pytest.mark.parametrize("application_id", [0, 77])
+async def test_another_programs_database_is_refused(tmp_path: Path, application_id: int) -> None:
+    """[J3.4] SQLite files of others are recognised by their application id."""
+    db = apsw.Connection(str(tmp_path / "collab.db"))
+    db.pragma("application_id", application_id)
+    db.execute("CREATE TABLE t (x)")
+    db.close()
+    before = _contents(tmp_path)
+    assert "not a database of this program" in (await _refusal(tmp_path)).problem
+    assert _contents(tmp_path) == before
+
+
+async def test_a_directory_with_other_files_is_used_beside_them(tmp_path: Path) -> None:
+    """[J3.4] Files of others in the directory stay as they are."""
+    (tmp_path / "notes.txt").write_text("mine")
+    async with open_store(tmp_path, clock_ms=_clock_ms) as store:
+        await store.append(Batch("a:1", 1, [b"x"]))
+    assert sorted(os.listdir(tmp_path)) == ["collab.db", "lock", "notes.txt"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("size", [0, 4_096])
+async def test_a_start_that_was_killed_early_is_repeated(tmp_path: Path, size: int) -> None:
+    """[J3.5] An empty file, or one with a header only, becomes a store."""
+    path = tmp_path / "collab.db"
+    if size:
+        db = apsw.Connection(str(path))
+        db.pragma("journal_mode", "wal")
+        db.close()
+    path.touch()
+    async with open_store(tmp_path, clock_ms=_clock_ms) as store:
+        await store.append(Batch("a:1", 1, [b"x"]))
+
+
+async def test_a_file_in_the_directorys_place_is_refused(tmp_path: Path) -> None:
+    """[J3.6] A path that is no directory is refused."""
+    (tmp_path / "f").write_text("x")
+    assert "not a directory" in (await _refusal(tmp_path / "f")).problem
+    assert "not a directory" in (await _refusal(tmp_path / "f" / "d")).problem
+
+
+async def test_an_unwritable_place_is_refused() -> None:
+    """[J3.6] A directory that cannot be made or written is refused. (Holds for root as well.)"""
+    assert "cannot be written" in (await _refusal(Path("/proc/self/collab"))).problem
+    assert "cannot be written" in (await _refusal(Path("/proc/self"))).problem
+
+
+async def test_a_full_disk_at_the_start_is_said(tmp_path: Path, disk: FaultyDisk) -> None:
+    """[J3.7] No space for the schema: one clear line; with space the next start succeeds."""
+    disk.is_full = True
+    refusal = await _refusal(tmp_path, disk.name)
+    assert refusal.problem == "the disk is full"
+    assert "free some space" in refusal.remedy
+    disk.is_full = False
+    async with open_store(tmp_path, clock_ms=_clock_ms, vfs=disk.name) as store:
+        await store.append(Batch("a:1", 1, [b"x"]))
+
+
+async def test_a_damaged_file_is_said(reopen: Reopen, tmp_path: Path) -> None:
+    """[J3.8] Overwritten pages are found at the start; the file stays for whoever repairs it."""
+    async with reopen() as store:
+        await store.append(Batch("a:1", 1, [b"x" * 20_000]))
+    path = tmp_path / "d" / "collab.db"
+    whole = path.read_bytes()
+    damaged = whole[:4_096] + b"\xff" * 8_192 + whole[12_288:]
+    path.write_bytes(damaged)
+    refusal = await _refusal(tmp_path / "d")
+    assert "damaged" in refusal.problem
+    assert "restore a backup" in refusal.remedy
+    assert path.read_bytes() == damaged
+
+
+async def test_a_truncated_file_is_said(reopen: Reopen, tmp_path: Path) -> None:
+    """[J3.8] A file that lost its end is found at the start."""
+    async with reopen() as store:
+        await store.append(Batch("a:1", 1, [os.urandom(100_000)]))
+    path = tmp_path / "d" / "collab.db"
+    path.write_bytes(path.read_bytes()[:20_000])
+    assert "damaged" in (await _refusal(tmp_path / "d")).problem
+
+
+async def test_what_the_body_raises_leaves_as_it_is(reopen: Reopen) -> None:
+    """[J3.9] The store's own tasks do not wrap the body's error, and what it wrote is kept."""
+    with pytest.raises(KeyError, match="mine"):
+        async with reopen() as store:
+            await store.append(Batch("a:1", 1, [b"x"]))
+            raise KeyError("mine")
+    async with reopen() as store:
+        assert (await store.head("a:1")).last_seq == 1
