@@ -13,12 +13,7 @@
     WAITING --the delay is over-----------> ASKED, or IDLE
     any     --link_down-------------------> OFFLINE
 
-A connection has one subscription per target, followers have many wishes: other topics, other
-places to start. So the feed goes in *rounds*. A round subscribes to the union of all topics at one
-place, chosen by :meth:`Feed._start_of`, and serves every follower that stands at or beyond it; each
-follower skips what it has. As long as somebody is not served, another round follows from that
-follower's place. A snapshot or reset goes only to those that need it, so nobody who can go on is
-ever thrown back.
+Whom a round serves, and where it starts, is in ``_rounds``.
 """
 
 from __future__ import annotations
@@ -33,6 +28,7 @@ from protocol.client._backoff import Backoff
 from protocol.client._errors import SubscriptionEnded
 from protocol.client._follower import Inbox
 from protocol.client._items import PRESENCE_TOPIC, Event, SnapshotItem
+from protocol.client._rounds import admitted, is_cut_off, start_of
 from protocol.errors import ClientError, WireError
 from protocol.messages import (
     ClientMessage,
@@ -254,12 +250,12 @@ class Feed:
     # ------------------------------------------------------------ rounds
 
     def _ask(self) -> None:
-        group = self._admitted()
+        group = admitted(self.inboxes, singly=self._is_admitting_singly)
         if not group:
             return
         self._group = group
         self._topics = frozenset().union(*(inbox.topics for inbox in group))
-        self._sent = self._start_of(group)
+        self._sent = start_of(group, self._epoch)
         self._ref = self._new_ref()
         self._present.clear()
         self.state = FeedState.ASKED
@@ -275,30 +271,6 @@ class Feed:
     def _leave_round(self) -> None:
         self.state = FeedState.LEAVING
         self._send(Unsubscribe(ref=self._ref))
-
-    def _admitted(self) -> list[Inbox]:
-        """Return who takes part in the next round."""
-        able = [inbox for inbox in self.inboxes if not inbox.is_lagging]
-        pending = [inbox for inbox in able if not inbox.is_accepted]
-        if not self._is_admitting_singly or len(pending) < 2:
-            return able
-        return [inbox for inbox in able if inbox.is_accepted] + pending[:1]
-
-    def _start_of(self, group: Sequence[Inbox]) -> Cursor | None:
-        """Return where the next round starts.
-
-        First those that need a snapshot; then a place that somebody brought along and that the
-        server must confirm; then places in a history that is no more; then the oldest place.
-        """
-        if any(inbox.epoch is None for inbox in group):
-            return None
-        unproven = [inbox for inbox in group if not inbox.is_proven]
-        stale = [inbox for inbox in group if inbox.epoch != self._epoch]
-        first = (unproven or stale or group)[0]
-        alike = [inbox for inbox in (unproven or group) if inbox.epoch == first.epoch]
-        # An unproven place may lie ahead of the history: the furthest one proves the others.
-        choose = max if unproven else min
-        return choose(alike, key=lambda inbox: inbox.seq).position
 
     def _serves(self, inbox: Inbox) -> bool:
         return (
@@ -323,18 +295,10 @@ class Feed:
             if inbox.epoch is None:
                 inbox.put_snapshot(evolve(item, reset_reason=None))
                 inbox.is_proven = True
-            elif reason is not None and self._is_cut_off(inbox, message):
+            elif reason is not None and is_cut_off(inbox, self._sent, message):
                 inbox.put_snapshot(item)
                 inbox.is_proven = True
         self._go_live(message.epoch, message.seq)
-
-    def _is_cut_off(self, inbox: Inbox, answer: Snapshot | Reset) -> bool:
-        """Say whether a reset of ``self._sent`` holds for *inbox* too."""
-        if self._sent is None or inbox.epoch != self._sent.epoch:
-            return False
-        if answer.epoch != self._sent.epoch or inbox.seq > answer.seq:
-            return True  # Its history is no more, or it stands where nothing has happened yet.
-        return inbox.seq == self._sent.seq
 
     def _go_live(self, epoch: str, seq: int) -> None:
         self.state = FeedState.LIVE
