@@ -197,6 +197,7 @@ class FakeGateway:
     events: list[dict[str, Any]] = field(factory=list)  # Of every target, for catch_up.
     gate: trio.Event | None = None  # If set, authenticate waits for it.
     answers_subscriptions: bool = True
+    fails_to_unsubscribe: bool = False
 
     async def authenticate(self, token: str, peer: Peer) -> Identity:
         self.peers.append(peer)
@@ -244,6 +245,8 @@ class FakeGateway:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         self.unsubscribed.append(subscription)
+        if self.fails_to_unsubscribe:
+            raise Boom(WORDS)
 
     async def catch_up(self, subscription: Subscription) -> None:
         self.catch_ups.append(subscription)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from protocol.effects import Authenticate, CloseWith, EndSubscription, Send, StartCall
-from protocol.errors import CLOSE_BAD_PROTOCOL, ProtocolViolation, Unreadable, WireError
+from protocol.errors import (
+    CLOSE_BAD_PROTOCOL,
+    CODES,
+    ProtocolViolation,
+    Unreadable,
+    WireError,
+)
 from protocol.limits import MESSAGE_BURST, MESSAGE_DEBT_MAX, OPEN_CALLS_MAX, SUBSCRIPTIONS_MAX
 from protocol.messages import (
     Auth,
@@ -237,3 +243,12 @@ def test_unreadable_messages_are_answered_while_open_and_fatal_before() -> None:
     )
     violation = ProtocolViolation("bad_request", "not UTF-8", close_code=1007)
     assert opened.unreadable(violation, 0.0) == (CloseWith(1007, "not UTF-8"),)
+
+
+def test_every_code_of_the_wire_is_listed() -> None:
+    """[W6.1] A WireError of a listed code knows by itself whether a retry can help."""
+    for code, (is_retryable, meaning) in CODES.items():
+        assert WireError(code, "x").retryable is is_retryable
+        assert meaning
+    assert WireError("of.some.kind", "x").retryable is False
+    assert WireError("of.some.kind", "x", retryable=True).retryable
