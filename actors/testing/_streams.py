@@ -6,6 +6,9 @@ Built on trio's own memory streams, which hold any amount; here ``send_all`` wai
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import trio
 from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_one_way_pair
 
@@ -61,27 +64,33 @@ class PipeStream(trio.abc.HalfCloseableStream):
         Raises:
           trio.BrokenResourceError: the connection is cut, or the peer closed its end.
           trio.ClosedResourceError: this end is closed.
+          trio.BusyResourceError: another task is sending.
 
         Cancelled: a part may have been sent.
         """
-        if self._is_sending:
-            raise trio.BusyResourceError("another task is sending")
-        self._is_sending = True
-        try:
+        with self._only_one_sender():
             await trio.lowlevel.checkpoint()
             self._check_open()
             rest = memoryview(data)
             while rest:
                 await self._wait_for_room()
                 rest = rest[await self._send_some(rest) :]
-        finally:
-            self._is_sending = False
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room. Raises as :meth:`send_all`. Cancelled: nothing happened."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        await self._wait_for_room()
+        with self._only_one_sender():
+            await trio.lowlevel.checkpoint()
+            await self._wait_for_room()
+
+    @contextmanager
+    def _only_one_sender(self) -> Iterator[None]:
+        if self._is_sending:
+            raise trio.BusyResourceError("another task is sending")
+        self._is_sending = True
+        try:
+            yield
+        finally:
+            self._is_sending = False
 
     async def _wait_for_room(self) -> None:
         self._check_open()
@@ -121,8 +130,11 @@ class PipeStream(trio.abc.HalfCloseableStream):
 
     async def send_eof(self) -> None:
         """Send nothing more: the peer gets end of file. Cancelled: it is sent all the same."""
-        self._out.send_end.close()
-        await trio.lowlevel.checkpoint()
+        with self._only_one_sender():
+            if self._is_closed:
+                raise trio.ClosedResourceError
+            self._out.send_end.close()
+            await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
         """Close this end: the peer reads what is under way, then end of file. Never blocks."""

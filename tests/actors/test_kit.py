@@ -20,7 +20,10 @@ async def test_memory_streams_are_proper_trio_streams() -> None:
         return stream_pair()
 
     async def make_clogged() -> tuple[PipeStream, PipeStream]:
-        return stream_pair(bound_bytes=10)
+        left, right = stream_pair(bound_bytes=10)
+        await left.send_all(b"x" * 10)
+        await right.send_all(b"x" * 10)
+        return left, right
 
     await check_half_closeable_stream(make, make_clogged)
 
