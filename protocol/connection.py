@@ -28,7 +28,7 @@ from protocol import effects as do
 from protocol.call import WireCall
 from protocol.codec import decode, encode
 from protocol.deadlines import Alarm
-from protocol.errors import ProtocolViolation, Unreadable, WireError
+from protocol.errors import CLOSE_SERVER_ERROR, ProtocolViolation, Unreadable, WireError
 from protocol.gateway import Identity, Peer
 from protocol.limits import (
     CALL_DEADLINE_DEFAULT_MS,
@@ -107,6 +107,10 @@ class WireConnection:
     def finish(self) -> None:
         """Close without waiting for open calls."""
         self._perform(self._session.drained())
+
+    def fail(self) -> None:
+        """Close after a fault of ours that no answer could tell."""
+        self._close(do.CloseWith(CLOSE_SERVER_ERROR, "internal"))
 
     def abort(self) -> None:
         """Close at once, without a word."""

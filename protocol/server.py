@@ -97,7 +97,7 @@ class WireServer:
             await connection.run()
         except* Exception as group:  # noqa: BLE001 -- one connection's fault is nobody else's
             self.fault("connection", group)
-            connection.abort()
+            connection.fail()
         finally:
             self._connections.discard(connection)
             self.metrics.connections_closed += 1

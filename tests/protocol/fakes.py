@@ -206,6 +206,8 @@ class FakeGateway:
         parts = token.split(":")
         if token == "boom":
             raise Boom(WORDS)
+        if token == "nobody":
+            return Identity(object())  # type: ignore[arg-type]
         if token == "later":
             raise WireError("unavailable", "not now")
         if token == "shut-out":

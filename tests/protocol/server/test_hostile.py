@@ -8,7 +8,7 @@ import pytest
 from trio.testing import wait_all_tasks_blocked
 
 from protocol.codec import SUBPROTOCOLS
-from protocol.messages import SUBPROTOCOL_JSON, Call, Error, Ping, Pong, Subscribe
+from protocol.messages import SUBPROTOCOL_JSON, Call, Error, Hello, Ping, Pong, Subscribe
 from tests.protocol.fakes import Wire, open_wire
 
 BOTH = pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
@@ -90,3 +90,15 @@ async def test_a_gateway_that_fails_while_taking_back_stops_nothing(wire: Wire) 
     assert [s.target for s in wire.gateway.unsubscribed] == targets
     assert wire.server.metrics.faults == 3
     assert wire.server.connection_count == 0
+
+
+async def test_a_fault_that_no_answer_can_tell_ends_one_connection(wire: Wire) -> None:
+    """[W6.4] Closed with 1011, logged, and nobody else notices."""
+    other = await wire.client()
+    client = wire.connect()
+    client.send(Hello(token="nobody"))
+    await wait_all_tasks_blocked()
+    assert client.socket.closed_with == (1011, "internal")
+    assert wire.server.metrics.faults == 1
+    other.send(Ping(n=1))
+    assert await other.receive() == Pong(n=1)
