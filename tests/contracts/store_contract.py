@@ -134,9 +134,7 @@ class StoreContract:
             assert await store.get("chat:a", "messages", []) == []
             assert await store.get("chat:b", "messages", [1]) == []
 
-    async def test_signals_page_in_order_until_forgotten(
-        self, open_store_again: OpenStore
-    ) -> None:
+    async def test_signals_page_in_order_until_forgotten(self, open_store_again: OpenStore) -> None:
         """[J2.4] Signals come oldest first, page by id, and are gone once forgotten."""
         async with open_store_again() as store:
             rows = [SignalRow("user:u", b"%d" % n, n) for n in range(3)]
@@ -178,7 +176,7 @@ class StoreContract:
             Batch("chat:a", 1, [b"e"], [SignalRow("user:\ud800", b"x", 0)]),
             Batch("chat:a", 1, [bytes(16 * 1_048_576 + 1)]),
         ],
-        ids=lambda batch: None,
+        ids=lambda _batch: None,
     )
     async def test_what_cannot_be_stored_is_refused_and_nothing_happens(
         self, open_store_again: OpenStore, batch: Batch

@@ -35,9 +35,8 @@ async def _write(store: SqliteStore, actor_id: str) -> None:
 
 async def _main(directory: Path) -> None:
     # Small bounds, so that a pass or a checkpoint is always under way.
-    collab.storage.compactor.TAIL_ROWS_MAX = 40  # type: ignore[misc]
-    collab.storage.compactor.SEAL_STEP_ROWS = 10  # type: ignore[misc]
-    collab.storage.checkpoint.WAL_PAGES_SOFT = 50  # type: ignore[misc]
+    vars(collab.storage.compactor).update(TAIL_ROWS_MAX=40, SEAL_STEP_ROWS=10)
+    vars(collab.storage.checkpoint).update(WAL_PAGES_SOFT=50)
     async with open_store(directory, clock_ms=lambda: 1) as store, trio.open_nursery() as nursery:
         for n in range(8):
             nursery.start_soon(_write, store, f"a:{n}")

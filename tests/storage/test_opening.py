@@ -84,7 +84,7 @@ async def test_a_newer_version_in_the_log_is_refused(reopen: Reopen, tmp_path: P
         f"db.pragma('user_version', {VERSION + 1}); os._exit(0)"
     )
     path = tmp_path / "d" / "collab.db"
-    subprocess.run([sys.executable, "-c", script, str(path)], check=True)  # noqa: ASYNC221, S603
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)  # noqa: ASYNC221
     before, log_before = path.read_bytes(), path.with_name("collab.db-wal").read_bytes()
     assert "newer version" in (await _refusal(tmp_path / "d")).problem
     assert path.read_bytes() == before
@@ -182,9 +182,13 @@ async def test_a_truncated_file_is_said(reopen: Reopen, tmp_path: Path) -> None:
 
 async def test_what_the_body_raises_leaves_as_it_is(reopen: Reopen) -> None:
     """[J3.9] The store's own tasks do not wrap the body's error, and what it wrote is kept."""
-    with pytest.raises(KeyError, match="mine"):
+
+    async def use_and_fail() -> None:
         async with reopen() as store:
             await store.append(Batch("a:1", 1, [b"x"]))
             raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await use_and_fail()
     async with reopen() as store:
         assert (await store.head("a:1")).last_seq == 1
