@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
 from random import Random
+from types import MappingProxyType
 from typing import Final
 
 import trio
@@ -251,11 +252,13 @@ class Keeper:
             self._state_changed.unpark_all()
 
 
-_CODES: Final = {
-    CLOSE_UNAUTHENTICATED: "unauthenticated",
-    CLOSE_FORBIDDEN: "permission_denied",
-    CLOSE_BAD_PROTOCOL: "bad_request",
-}
+_CODES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        CLOSE_UNAUTHENTICATED: "unauthenticated",
+        CLOSE_FORBIDDEN: "permission_denied",
+        CLOSE_BAD_PROTOCOL: "bad_request",
+    }
+)
 
 
 def _call_failed(error: Error) -> CallFailed:
