@@ -169,6 +169,10 @@ def _unchecked(value: Any, _shape: Any) -> Any:
     return value
 
 
+def _is_literal(shape: Any) -> bool:
+    return origin_of(shape) is Literal
+
+
 def strict_converter(encoding: str, *, explains: bool, trusts_any: bool = False) -> Converter:
     """Return a converter that structures strictly.
 
@@ -198,5 +202,5 @@ def strict_converter(encoding: str, *, explains: bool, trusts_any: bool = False)
     factory(lambda shape: attrs.has(origin_of(shape)), class_factory)
     factory(is_union, union_factory)
     factory(is_enum, lambda shape, _converter: enum_factory(shape))
-    factory(lambda shape: get_origin(shape) is Literal, lambda shape, _: literal_factory(shape))
+    factory(_is_literal, lambda shape, _converter: literal_factory(shape))
     return converter

@@ -105,10 +105,25 @@ class Connection(Protocol):
 class IncomingCall(Protocol):
     """An open call. Answer it once; later answers are dropped."""
 
-    connection: Connection
-    target: str
-    op: str
-    key: str | None
+    @property
+    def connection(self) -> Connection:
+        """Who calls."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """``kind:key``."""
+        ...
+
+    @property
+    def op(self) -> str:
+        """The operation's name."""
+        ...
+
+    @property
+    def key(self) -> str | None:
+        """The client's key: a second call with it gets the first one's answer."""
+        ...
 
     @property
     def abandoned(self) -> bool:
@@ -135,11 +150,30 @@ class IncomingCall(Protocol):
 class Subscription(Protocol):
     """A subscription, from request to end."""
 
-    connection: Connection
-    target: str
-    topics: frozenset[str]
-    cursor: Cursor | None  # Where the client wants to go on; None: from a snapshot.
-    seq: int  # Everything up to here was handed to the outbox (or covered by a snapshot).
+    @property
+    def connection(self) -> Connection:
+        """Whose it is."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """``kind:key``."""
+        ...
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """What it wants of the target."""
+        ...
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where the client wants to go on; None: from a snapshot."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """Everything up to here was handed to the outbox, or covered by a snapshot."""
+        ...
 
     @property
     def live(self) -> bool:

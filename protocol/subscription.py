@@ -178,7 +178,7 @@ class WireSubscription:
                 await connection.outbox.wait_empty()
                 lag = self.lag_count
                 await connection.server.gateway.catch_up(self)
-                if self.phase is Phase.LAGGING and self.lag_count == lag:
+                if self.lag_count == lag and not (self.live or self.over):
                     # A reset may be on its way, but not for ever.
                     connection.expect_answer(self)
                     return
