@@ -11,18 +11,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from attrs import define, field
-
 from actors._actor import Actor, Decision
-from actors._errors import (
-    ActorCrashed,
-    ActorStopped,
-    JournalBroken,
-    JournalConflict,
-    JournalCorrupt,
-    OutcomeUnknown,
-    Refused,
-)
+from actors._crash import Crash, append_error, log_crash
+from actors._errors import ActorCrashed, JournalBroken, JournalCorrupt, Refused
 from actors._guard import is_crash, raise_unless_crash
 from actors._journal import Batch, Snapshot
 from actors._kind import ActorKind
@@ -31,17 +22,6 @@ from actors._mailbox import Done, Letter, fail
 from actors._state import SystemState
 
 _log = logging.getLogger(__name__)
-
-
-@define(eq=False)
-class Crash(Exception):
-    """The activation cannot go on: its state is not what the journal says, or nobody can tell."""
-
-    cause: BaseException
-    while_: str
-    redo: list[Letter] = field(factory=list)  # To be decided again by the next activation.
-    is_counted: bool = True  # Against the restart intensity.
-    is_solo: bool = False  # Nobody knows which letter is to blame: redo one at a time.
 
 
 class _Step(NamedTuple):
@@ -139,8 +119,7 @@ class Activation:
         steps = self._decide(letters, payloads, rows)
         if payloads:
             await self._append(Batch(self.actor.actor_id, first_seq, payloads, rows), steps)
-        with self.actor.releasing():
-            self._complete(steps)
+        self._release(steps)
         return bool(payloads)
 
     async def _prepare(self, letters: list[Letter]) -> None:
@@ -194,7 +173,7 @@ class Activation:
             await self._state.journal.append(batch)
         except BaseException as error:
             for step in steps:
-                fail(step.done, _append_error(batch.actor_id, error))
+                fail(step.done, append_error(batch.actor_id, error))
             raise_unless_crash(error)
             raise Crash(error, "appending") from error
         if (failed := self._state.failed) is not None:
@@ -206,8 +185,23 @@ class Activation:
         self._state.counters.batches += 1
         self._state.counters.events += len(batch.payloads)
 
+    def _release(self, steps: list[_Step]) -> None:
+        """Let everything out; nothing that a callback raises keeps an answer from its sender."""
+        is_out = False
+        try:
+            with self.actor.releasing():
+                is_out = True
+                self._complete(steps)
+        except BaseException as error:  # noqa: BLE001 - a callback; see _guard.
+            raise_unless_crash(error)
+            self._gap = self._gap or error
+            if not is_out:
+                self._complete(steps)
+        if self._gap is not None:
+            # Only a new activation can set right those who may have missed something.
+            raise Crash(self._gap, "publishing") from self._gap
+
     def _complete(self, steps: list[_Step]) -> None:
-        """Let everything out, in order; nothing that a callback raises stops the others."""
         for done, outcome, first_seq in steps:
             if isinstance(outcome, Refused):
                 self._state.counters.refused += 1
@@ -221,16 +215,13 @@ class Activation:
                 try:
                     done.reply(outcome.reply)
                 except BaseException as error:  # noqa: BLE001 - a callback; see _guard.
-                    _log_crash(error, f"{self.actor.actor_id}: taking a reply failed")
+                    log_crash(error, f"{self.actor.actor_id}: taking a reply failed")
         self._state.counters.commands += len(steps)
         try:
             self.actor.committed()
         except BaseException as error:  # noqa: BLE001 - a callback; see _guard.
             raise_unless_crash(error)
             self._gap = self._gap or error
-        if self._gap is not None:
-            # Only a new activation can set right those who may have missed something.
-            raise Crash(self._gap, "publishing") from self._gap
 
     def _publish(self, events: Sequence[Any], first_seq: int) -> None:
         publish = self.actor.publish
@@ -245,7 +236,7 @@ class Activation:
         try:
             effect()
         except BaseException as error:  # noqa: BLE001 - a callback; see _guard.
-            _log_crash(error, f"{self.actor.actor_id}: an effect failed")
+            log_crash(error, f"{self.actor.actor_id}: an effect failed")
 
     def _crash(
         self,
@@ -293,7 +284,7 @@ class Activation:
         except BaseException as error:
             if isinstance(error, JournalBroken):
                 raise Crash(error, "saving a snapshot") from error
-            _log_crash(error, f"{actor_id}: no snapshot at {self._seq}, a replay will take longer")
+            log_crash(error, f"{actor_id}: no snapshot at {self._seq}, a replay will take longer")
         else:
             self._state.counters.snapshots += 1
 
@@ -302,18 +293,4 @@ class Activation:
         try:
             self.actor.closed(reason)
         except BaseException as error:  # noqa: BLE001 - a callback; see _guard.
-            _log_crash(error, f"{self.actor.actor_id}: saying goodbye failed")
-
-
-def _append_error(actor_id: str, error: BaseException) -> Exception:
-    """Return what the sender of a message learns when storing its batch ended in *error*."""
-    if isinstance(error, JournalConflict):
-        return ActorStopped(actor_id)  # Surely not stored.
-    if isinstance(error, JournalBroken):
-        return JournalBroken(error.detail)
-    return OutcomeUnknown(actor_id, error)
-
-
-def _log_crash(error: BaseException, what: str) -> None:
-    raise_unless_crash(error)
-    _log.error(what, exc_info=error)
+            log_crash(error, f"{self.actor.actor_id}: saying goodbye failed")

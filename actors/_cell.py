@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from actors._activation import Activation, Crash
+from actors._activation import Activation
+from actors._crash import Crash
 from actors._errors import ActorUnavailable, JournalBroken, JournalCorrupt
 from actors._guard import raise_unless_crash
 from actors._kind import ActorKind, Restart

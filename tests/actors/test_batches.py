@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from actors import ActorCrashed, MemoryJournal, Refused, open_system
-from actors.testing import FaultJournal, Probe, ProbeLog, do, probe_kind
+from actors.testing import FaultJournal, Probe, ProbeActor, ProbeLog, do, probe_kind
 
 
 async def test_what_waits_becomes_one_batch_while_the_one_before_syncs() -> None:
@@ -260,3 +262,36 @@ async def test_effects_and_receivers_that_raise_are_logged_and_isolated(
         assert system.counters.crashes == 0
     for text in ("bad reply", "bad fail", "bad effect"):
         assert text in caplog.text
+
+
+@pytest.mark.parametrize("fails_at", ["enter", "exit", None])
+async def test_everything_a_batch_lets_out_is_inside_releasing(fails_at: str | None) -> None:
+    """[K1.34] Publications, effects and replies are let out inside releasing(), even a bad one."""
+    log: list[str] = []
+
+    class Collecting(ProbeActor):
+        @contextmanager
+        def releasing(self) -> Iterator[None]:
+            if fails_at == "enter":
+                raise ValueError("bad enter")
+            log.append("enter")
+            yield
+            log.append("exit")
+            if fails_at == "exit":
+                raise ValueError("bad exit")
+
+        def publish(self, seq: int, event: str) -> None:
+            log.append(f"publish {seq} {event}")
+
+        def committed(self) -> None:
+            log.append("committed")
+
+    kind = probe_kind(make=lambda _key: Collecting(ProbeLog()))
+    async with open_system([kind], MemoryJournal()) as system:
+        ref = system.ref("probe", "a")
+        effect = do("1", effect=lambda: log.append("effect"))
+        assert await ref.ask(effect, timeout_s=1) == ["1"]
+        inside = ["publish 1 1", "effect", "committed"]
+        assert log == (inside if fails_at == "enter" else ["enter", *inside, "exit"])
+        assert await ref.ask(do("2"), timeout_s=1) == ["1", "2"]
+        assert system.counters.activations == (1 if fails_at is None else 2)
