@@ -29,9 +29,9 @@ from protocol.call import WireCall
 from protocol.codec import decode, encode
 from protocol.deadlines import Alarm
 from protocol.errors import CLOSE_SERVER_ERROR, ProtocolViolation, Unreadable, WireError
-from protocol.gateway import Identity, Peer
+from protocol.gateway import EventFrame, Identity, Peer
+from protocol.host import Host
 from protocol.limits import (
-    CALL_DEADLINE_DEFAULT_MS,
     HANDSHAKE_TIMEOUT_S,
     KEEPALIVE_INTERVAL_S,
     SILENCE_TIMEOUT_S,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from protocol.server import WireServer
 
 
-class WireConnection:
+class WireConnection(Host):
     """One live connection. Implements ``gateway.Connection``."""
 
     def __init__(
@@ -208,16 +208,10 @@ class WireConnection:
 
     def _start_call(self, effect: do.StartCall) -> None:
         message = effect.call
-        now_s = trio.current_time()
-        call = WireCall(self, message, now_s)
-        deadline_ms = message.deadline_ms or CALL_DEADLINE_DEFAULT_MS
-        call.tick = self.server.wheel.add(call, now_s + deadline_ms / 1000)
+        call = WireCall(self, message, trio.current_time())
+        call.tick = self.expect_call(call, message.deadline_ms)
         self._calls[call.ref] = call
-        self.server.metrics.calls_started += 1
-        try:
-            self.server.gateway.call(call)
-        except Exception as error:  # noqa: BLE001 -- a fault of the gateway is an answer
-            call.fail(self.server.fault("call", error))
+        self.start_call(call)
 
     def answer(self, call: WireCall, frame: bytes) -> None:
         """Send the answer of *call*, which is settled."""
@@ -240,34 +234,12 @@ class WireConnection:
     def _start_subscription(self, effect: do.StartSubscription) -> None:
         subscription = WireSubscription(self, effect.subscribe)
         self._subscriptions[subscription.ref] = subscription
-        self.server.metrics.subscriptions_started += 1
-        self.expect_answer(subscription)
-        try:
-            self.server.gateway.subscribe(subscription)
-        except Exception as error:  # noqa: BLE001 -- a fault of the gateway is an answer
-            subscription.fail(self.server.fault("subscribe", error))
-
-    def expect_answer(self, subscription: WireSubscription) -> None:
-        """End *subscription* unless it is answered within a call's default deadline."""
-        wheel = self.server.wheel
-        wheel.discard(subscription, subscription.tick)
-        at_s = trio.current_time() + CALL_DEADLINE_DEFAULT_MS / 1000
-        subscription.tick = wheel.add(subscription, at_s)
-
-    def subscription_answered(self, subscription: WireSubscription) -> None:
-        """It has its answer: its deadline no longer counts."""
-        self.server.wheel.discard(subscription, subscription.tick)
+        self.follow(subscription)
 
     def subscription_over(self, subscription: WireSubscription) -> None:
         """Forget a subscription that the gateway has ended."""
         self._session.ended(subscription.ref)
         self._forget(subscription)
-
-    def cut(self, subscription: WireSubscription, error: WireError) -> None:
-        """End a subscription that the gateway still holds: tell both sides."""
-        if not subscription.over:
-            subscription.end(error)
-            self._hand_back(subscription)
 
     def _end_subscription(self, effect: do.EndSubscription) -> None:
         subscription = self._subscriptions.get(effect.ref)
@@ -275,25 +247,14 @@ class WireConnection:
             return  # As above.
         subscription.close()
         self._forget(subscription)
-        self._hand_back(subscription)
+        self.hand_back(subscription)
 
     def _forget(self, subscription: WireSubscription) -> None:
         if self._subscriptions.pop(subscription.ref, None) is not None:
-            self.server.wheel.discard(subscription, subscription.tick)
-            self.server.metrics.subscriptions_ended += 1
-
-    def _hand_back(self, subscription: WireSubscription) -> None:
-        try:
-            self.server.gateway.unsubscribe(subscription)
-        except Exception as error:  # noqa: BLE001 -- nobody is left to answer; it is in the log
-            self.server.fault("unsubscribe", error)
+            self.forget(subscription)
 
     def _pass_presence(self, effect: do.PassPresence) -> None:
-        subscription = self._subscriptions[effect.ref]
-        try:
-            self.server.gateway.presence(subscription, effect.state)
-        except Exception as error:  # noqa: BLE001 -- presence has no answer; it is in the log
-            self.server.fault("presence", error)
+        self.pass_presence(self._subscriptions[effect.ref], effect.state)
 
     # ------------------------------------------------------------ out
 
@@ -307,14 +268,9 @@ class WireConnection:
         self.send_frame(frame)
         return True
 
-    def send_frame(self, frame: bytes) -> None:
-        """Send a whole frame, or end a client that is too slow for it."""
-        self.server.metrics.frames_out += 1
-        self.outbox.send(frame)
-
-    def flush(self) -> None:
-        """Write what the calls before have queued, in as few system calls as possible."""
-        self.outbox.flush()
+    def event_bytes(self, frame: EventFrame) -> bytes:
+        """Return *frame* in this session's encoding, shared by all that use it."""
+        return frame.bytes_for(self.subprotocol)
 
     def _send(self, message: ServerMessage) -> None:
         self.send_frame(encode(message, self.subprotocol))
@@ -365,7 +321,7 @@ class WireConnection:
         for subscription in list(self._subscriptions.values()):
             subscription.close()
             self._forget(subscription)
-            self._hand_back(subscription)
+            self.hand_back(subscription)
 
 
 # One table for all connections: an idle one should cost little memory.

@@ -21,7 +21,7 @@ Handles stay usable after the connection is gone; then they do nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -62,7 +62,7 @@ class EventFrame:
         self.after = after
         self.seq = seq
         self.events = events
-        self._encoded: dict[str, bytes] = {}  # subprotocol -> a whole WebSocket frame
+        self._encoded: dict[str, bytes] = {}  # subprotocol or other form -> whole WebSocket frames
 
     def bytes_for(self, subprotocol: str) -> bytes:
         """Return the whole WebSocket frame, made at the first call and shared by all later ones.
@@ -77,6 +77,16 @@ class EventFrame:
             )
             frame = self._encoded[subprotocol] = encode(message, subprotocol)
         return frame
+
+    def bytes_as(self, form: str, make: Callable[[EventFrame], bytes]) -> bytes:
+        """Return what *make* makes of this frame, made once per *form* and shared as well.
+
+        For doors that speak something else than the wire. Raises what *make* raises.
+        """
+        made = self._encoded.get(form)
+        if made is None:
+            made = self._encoded[form] = make(self)
+        return made
 
 
 class Connection(Protocol):

@@ -11,7 +11,7 @@ import random
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
@@ -26,6 +26,34 @@ from protocol.outbox import Cork
 from protocol.socket import Socket
 
 _LOG: Final = logging.getLogger("protocol.server")
+
+
+class Hosted(Protocol):
+    """One live connection, as its server sees it."""
+
+    async def run(self) -> None:
+        """Serve until it has ended. Cancelled: as if the peer had gone."""
+        ...
+
+    def drain(self, reason: str, reconnect_after_ms: int) -> None:
+        """Say goodbye; close when the last open call is answered."""
+        ...
+
+    def finish(self) -> None:
+        """Close without waiting for open calls."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once, without a word."""
+        ...
+
+    def fail(self) -> None:
+        """Close because of a fault of ours."""
+        ...
+
+    def figures(self) -> ConnectionFigures:
+        """Return what metrics and an admin want to know."""
+        ...
 
 
 class WireServer:
@@ -50,9 +78,9 @@ class WireServer:
         self.metrics = Metrics()
         self.wheel = DeadlineWheel()
         self.corks = Cork()
-        self._session_ids = session_ids
+        self.new_session_id = session_ids
         self._rng = rng
-        self._connections: set[WireConnection] = set()
+        self._connections: set[Hosted] = set()
         self._drain_reason: str | None = None
         self._all_gone = trio.lowlevel.ParkingLot()
 
@@ -88,7 +116,13 @@ class WireServer:
         if socket.subprotocol not in SUBPROTOCOLS:
             socket.close_soon(CLOSE_BAD_PROTOCOL, f"ask for one of {', '.join(SUBPROTOCOLS)}")
             return
-        connection = WireConnection(self, socket, self._session_ids(), socket.subprotocol)
+        await self.host(WireConnection(self, socket, self.new_session_id(), socket.subprotocol))
+
+    async def host(self, connection: Hosted) -> None:
+        """Run *connection*, of whatever protocol, as one of ours until it has ended.
+
+        Raises nothing. Cancelled: as if the peer had gone.
+        """
         self._connections.add(connection)
         self.metrics.connections_opened += 1
         if self._drain_reason is not None:

@@ -35,7 +35,7 @@ from protocol.messages import (
 )
 
 if TYPE_CHECKING:
-    from protocol.connection import WireConnection
+    from protocol.host import Host
 
 
 class Phase(enum.Enum):
@@ -53,7 +53,7 @@ class WireSubscription:
     __slots__ = ("_is_catching_up", "connection", "cursor", "lag_count", "phase", "ref", "seq",
                  "target", "tick", "topics")  # fmt: skip
 
-    def __init__(self, connection: WireConnection, subscribe: Subscribe) -> None:
+    def __init__(self, connection: Host, subscribe: Subscribe) -> None:
         self.connection = connection
         self.ref = subscribe.ref
         self.target = subscribe.target
@@ -143,12 +143,13 @@ class WireSubscription:
         connection = self.connection
         shown = self._unseen(frame)
         try:
-            data = shown.bytes_for(connection.subprotocol)
+            data = connection.event_bytes(shown)
         except Exception as error:  # noqa: BLE001 -- whatever the owner's events do when written
             connection.cut(self, connection.server.fault("events", error))
             return
         self.seq = frame.seq
-        connection.send_frame(data)
+        if data:
+            connection.send_frame(data)
 
     def _unseen(self, frame: EventFrame) -> EventFrame:
         """Return *frame* without what was seen already: itself, shared, in nearly all cases."""

@@ -1,0 +1,131 @@
+"""What every kind of connection does for its subscriptions and calls, whatever it speaks.
+
+``WireConnection`` (the wire) and ``Visit`` (a Yjs client at one document) are hosts: they say how
+a message is written; deadlines, faults and handing back are the same for both.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from protocol.deadlines import Expiring
+from protocol.errors import WireError
+from protocol.gateway import EventFrame, Identity, IncomingCall, Peer
+from protocol.limits import CALL_DEADLINE_DEFAULT_MS
+from protocol.messages import ServerMessage
+from protocol.outbox import Outbox
+
+if TYPE_CHECKING:
+    from protocol.server import WireServer
+    from protocol.subscription import WireSubscription
+
+
+class Host(ABC):
+    """Implements ``gateway.Connection`` together with its subclass."""
+
+    server: WireServer
+    outbox: Outbox
+    peer: Peer
+    session_id: str
+
+    @property
+    @abstractmethod
+    def identity(self) -> Identity:
+        """Who speaks; replaced by a token refresh."""
+
+    @abstractmethod
+    def start_child(self, function: Callable[[], Awaitable[Any]]) -> None:
+        """Run *function* as a child task, which ends with the connection at the latest."""
+
+    @abstractmethod
+    def send(self, message: ServerMessage) -> bool:
+        """Send *message*; return False if it cannot be written (the fault is in the log)."""
+
+    @abstractmethod
+    def event_bytes(self, frame: EventFrame) -> bytes:
+        """Return *frame* as this connection's peer reads it: whole WebSocket frames, or none.
+
+        Raises:
+          Exception: an event holds something that cannot be written: the owner's mistake.
+        """
+
+    @abstractmethod
+    def subscription_over(self, subscription: WireSubscription) -> None:
+        """Forget a subscription that the gateway has ended."""
+
+    # ------------------------------------------------------------ out
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send whole frames, or end a client that is too slow for them."""
+        self.server.metrics.frames_out += 1
+        self.outbox.send(frame)
+
+    def flush(self) -> None:
+        """Write what the calls before have queued, in as few system calls as possible."""
+        self.outbox.flush()
+
+    # ------------------------------------------------------------ calls
+
+    def start_call(self, call: IncomingCall) -> None:
+        """Give *call* to the gateway; a fault of the gateway is its answer."""
+        self.server.metrics.calls_started += 1
+        try:
+            self.server.gateway.call(call)
+        except Exception as error:  # noqa: BLE001 -- a fault of the gateway is an answer
+            call.fail(self.server.fault("call", error))
+
+    def expect_call(self, call: Expiring, deadline_ms: int | None) -> int:
+        """Have *call* expire after *deadline_ms* (None: the default); return its tick."""
+        at_s = trio.current_time() + (deadline_ms or CALL_DEADLINE_DEFAULT_MS) / 1000
+        return self.server.wheel.add(call, at_s)
+
+    # ------------------------------------------------------------ subscriptions
+
+    def follow(self, subscription: WireSubscription) -> None:
+        """Give *subscription* to the gateway; a fault of the gateway is its answer."""
+        self.server.metrics.subscriptions_started += 1
+        self.expect_answer(subscription)
+        try:
+            self.server.gateway.subscribe(subscription)
+        except Exception as error:  # noqa: BLE001 -- a fault of the gateway is an answer
+            subscription.fail(self.server.fault("subscribe", error))
+
+    def expect_answer(self, subscription: WireSubscription) -> None:
+        """End *subscription* unless it is answered within a call's default deadline."""
+        wheel = self.server.wheel
+        wheel.discard(subscription, subscription.tick)
+        at_s = trio.current_time() + CALL_DEADLINE_DEFAULT_MS / 1000
+        subscription.tick = wheel.add(subscription, at_s)
+
+    def subscription_answered(self, subscription: WireSubscription) -> None:
+        """It has its answer: its deadline no longer counts."""
+        self.server.wheel.discard(subscription, subscription.tick)
+
+    def cut(self, subscription: WireSubscription, error: WireError) -> None:
+        """End a subscription that the gateway still holds: tell both sides."""
+        if not subscription.over:
+            subscription.end(error)
+            self.hand_back(subscription)
+
+    def forget(self, subscription: WireSubscription) -> None:
+        """Stop the clock of a subscription that is over. Once per subscription."""
+        self.server.wheel.discard(subscription, subscription.tick)
+        self.server.metrics.subscriptions_ended += 1
+
+    def hand_back(self, subscription: WireSubscription) -> None:
+        """Tell the gateway to deliver nothing more."""
+        try:
+            self.server.gateway.unsubscribe(subscription)
+        except Exception as error:  # noqa: BLE001 -- nobody is left to answer; it is in the log
+            self.server.fault("unsubscribe", error)
+
+    def pass_presence(self, subscription: WireSubscription, state: Any) -> None:
+        """Give the client's ephemeral *state* to the gateway."""
+        try:
+            self.server.gateway.presence(subscription, state)
+        except Exception as error:  # noqa: BLE001 -- presence has no answer; it is in the log
+            self.server.fault("presence", error)
