@@ -46,8 +46,10 @@ def held_directory(directory: Path) -> Iterator[Path]:
         raise StoreUnusable(directory, problem, "check the device and the permissions") from error
     try:
         _lock(directory, lock)
-        yield directory / DATABASE_NAME
-        os.ftruncate(lock, 0)
+        try:
+            yield directory / DATABASE_NAME
+        finally:
+            os.ftruncate(lock, 0)
     finally:
         os.close(lock)
 

@@ -78,20 +78,24 @@ async def open_store(
         )
         checkpointer = Checkpointer(background, writer, figures)
         store = SqliteStore(directory, loaded, readers, writer, compactor, checkpointer)
+        if compactor.is_due:
+            compactor.poke()
         # The body's error leaves as itself, not wrapped by the nurseries that it knows nothing of.
         body_error: BaseException | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(writer.run)
-            async with trio.open_nursery() as keepers:
-                keepers.start_soon(compactor.run)
-                keepers.start_soon(checkpointer.run)
-                try:
-                    yield store
-                except BaseException as error:  # noqa: BLE001 -- raised again below
-                    body_error = error
-                store.close()
-                compactor.close()
-                checkpointer.close()
-            writer.close()
+            try:
+                async with trio.open_nursery() as keepers:
+                    keepers.start_soon(compactor.run)
+                    keepers.start_soon(checkpointer.run)
+                    try:
+                        yield store
+                    except BaseException as error:  # noqa: BLE001 -- raised again below
+                        body_error = error
+                    store.close()
+                    compactor.close()
+                    checkpointer.close()
+            finally:
+                writer.close()
         if body_error is not None:
             raise body_error

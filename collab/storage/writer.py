@@ -16,7 +16,7 @@ from actors import JournalBroken
 from collab.storage.connection import SqlThread
 from collab.storage.errors import remedy_for, what_failed
 from collab.storage.figures import Figures
-from collab.storage.group import Group
+from collab.storage.group import Committed, Group
 from collab.storage.limits import GROUP_INTERVAL_S, GROUP_ROWS_BUSY
 from collab.storage.tail import TailIndex
 
@@ -117,27 +117,30 @@ class Writer:
         started = time.perf_counter()
         try:
             committed = await self._thread.run(group.work(self.tail_no))
+            self._apply(group, committed)
         except Exception as error:  # noqa: BLE001 -- whatever it was, the outcome is unknown
             await self.fail(error)
-            self._release(group)
-            return
+        else:
+            self.figures.committed(
+                rows=len(group.tail) // 5,
+                payload_bytes=group.nbytes,
+                duration_s=time.perf_counter() - started,
+            )
+        self._release(group)
+
+    def _apply(self, group: Group, committed: Committed) -> None:
+        """Bring what is in memory up to what is on disk now, before anybody is told."""
         for actor_id, run in group.runs:
             self._tail.add(actor_id, run)
         for call in group.on_durable:
             call()
         figures = self.figures
-        figures.committed(
-            rows=len(group.tail) // 5,
-            payload_bytes=group.nbytes,
-            duration_s=time.perf_counter() - started,
-        )
         figures.pages_written += committed.pages_written
         figures.wal_pages += committed.pages_written
         if committed.wal is not None:
             figures.wal_frames, copied = committed.wal
             figures.wal_pages = figures.wal_frames - copied
         figures.tail_rows, figures.tail_bytes = self._tail.rows, self._tail.nbytes
-        self._release(group)
 
     def _release(self, group: Group) -> None:
         for task in group.waiting:

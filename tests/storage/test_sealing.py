@@ -82,6 +82,11 @@ async def test_sealing_beside_reads_and_writes_is_invisible(
         await _assert_agrees(store, model)
 
 
+async def _seal(store: SqliteStore, ended: trio.Event) -> None:
+    await store.seal_tail()
+    ended.set()
+
+
 async def test_a_pass_that_was_stopped_is_finished_by_the_next(
     reopen: Reopen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,8 +101,9 @@ async def test_a_pass_that_was_stopped_is_finished_by_the_next(
                 await _append_random(store, rng, model)
             sealed = store.figures.buckets_sealed
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(store.seal_tail)
-                while store.figures.buckets_sealed < sealed + steps % 5:
+                ended = trio.Event()
+                nursery.start_soon(_seal, store, ended)
+                while store.figures.buckets_sealed < sealed + steps % 5 and not ended.is_set():
                     await trio.lowlevel.checkpoint()
                 nursery.cancel_scope.cancel()
             await _append_random(store, rng, model)
