@@ -1,0 +1,267 @@
+"""The structs of an update: who wrote which clocks, and what they build on.
+
+``walker`` shows the grammar and calls this reader, section by section, slice by slice.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocol.yjs._contents import (
+    ANY,
+    BINARY,
+    EMBED,
+    FORMAT,
+    GC,
+    JSON,
+    SKIP,
+    STRING,
+    TYPE,
+    XML_ELEMENT,
+    XML_TEXT,
+    ContentReader,
+    utf16_len,
+)
+from protocol.yjs._cursor import Cursor
+from protocol.yjs._varint import finish_varuint, read_varuint
+from protocol.yjs.errors import UpdateRefused
+from protocol.yjs.limits import CLOCK_MAX, TEXT_BYTES_PER_UNIT, WalkLimits
+from protocol.yjs.report import CONTENT_NAMES, Id, RootKind, Run, Span
+
+_HAS_ORIGIN: Final = 0x80
+_HAS_RIGHT: Final = 0x40
+_HAS_KEY: Final = 0x20
+_ORIGINS: Final = _HAS_ORIGIN | _HAS_RIGHT
+_KIND: Final = 0x1F  # Yjs looks at five bits, yrs at four: the fifth must be clear.
+_NOWHERE: Final = CLOCK_MAX + 1  # A run that no clock is in.
+_ROOT: Final = (-1, -1)  # Stands for the parent of a run that lies directly in a root.
+_LISTED: Final = frozenset({JSON, BINARY, TYPE, ANY})  # Without a key, these make a list.
+_BLANK: Final = frozenset({GC, SKIP})
+
+
+class StructReader(Cursor):
+    """Reads the sections of one update. See the module."""
+
+    def __init__(self, update: bytes, limits: WalkLimits, pos: int) -> None:
+        super().__init__(update, limits, pos)
+        self._contents = ContentReader(update, limits)
+        # The whole update.
+        self.struct_count = 0
+        self.counts = [0] * len(CONTENT_NAMES)
+        self.clocks: dict[int, Span] = {}
+        self.gaps: dict[int, list[Span]] = {}
+        self.roots: dict[str, set[RootKind]] = {}
+        self.runs: dict[int, list[Run]] = {}
+        self.far: dict[int, int] = {}  # client -> highest clock that others' structs name
+        # The section at hand.
+        self._client = 0
+        self._own = b""  # The client id as it is written: most ids are recognised by their bytes.
+        self._start = 0
+        self._clock = 0
+        self._clock_max = 0
+        self._section_runs: list[Run] = []
+        self._run_start = _NOWHERE
+        self._run_parent: Id | None = None  # None: wherever the run's first struct's origins lie.
+
+    @property
+    def value_depth(self) -> int:
+        """Depth of the deepest value so far."""
+        return self._contents.value_depth
+
+    @property
+    def is_in_section(self) -> bool:
+        """True until the section at hand was read to its end."""
+        return self._left > 0 or bool(self._contents.pending)
+
+    def read_slice(self) -> None:
+        """Read on until the slice is used up or the section ends."""
+        contents = self._contents
+        while self.is_in_section and self.units > 0:
+            if contents.pending:
+                self.pos = contents.read_values(self.pos, self.units)
+            else:
+                self._read_structs()
+            self.units -= contents.units
+            contents.units = 0
+
+    def open_section(self) -> None:
+        """Read a section's head."""
+        left = self._left = self.count(self._limits.structs_max, "too_many_structs")
+        if not left:
+            raise UpdateRefused("empty_section", "a section without structs")
+        self.struct_count += left
+        if self.struct_count > self._limits.structs_max:
+            raise UpdateRefused("too_many_structs", f"more than {self._limits.structs_max}")
+        start = self.pos
+        client, pos = read_varuint(self._update, start)
+        if client in self.clocks:
+            raise UpdateRefused("duplicate_client", f"client {client} has two sections")
+        self._client = client
+        self._own = self._update[start:pos]
+        self._start, self.pos = read_varuint(self._update, pos)
+        self._clock = self._start
+        self._clock_max = min(CLOCK_MAX, self._start + self._limits.clock_leap_max)
+        self._section_runs = self.runs[client] = []
+        self._run_start = _NOWHERE
+        self._run_parent = None
+
+    def close_section(self) -> None:
+        """Note what the section covered."""
+        client, clock = self._client, self._clock
+        self.clocks[client] = (self._start, clock)
+        gaps = self.gaps.get(client)
+        if gaps and gaps[-1][1] == clock:
+            raise UpdateRefused("misplaced_skip", f"at the end of client {client}")
+
+    def _read_structs(self) -> None:
+        """Read structs until the slice is used up, values are pending or the section ends."""
+        update, size = self._update, self._size
+        contents, counts = self._contents, self.counts
+        own = self._own
+        own_len = len(own)
+        client, clock_max = self._client, self._clock_max
+        pos, clock, left, units = self.pos, self._clock, self._left, self.units
+        while left and units > 0 and not contents.pending:
+            left -= 1
+            units -= 1
+            info = update[pos]
+            pos += 1
+            kind = info & _KIND
+            if info in _BLANK:
+                self._clock = clock
+                length, pos = self._read_blank(info, pos)
+            else:
+                if info & _ORIGINS:
+                    origin = right = None
+                    is_near = True
+                    if info & _HAS_ORIGIN:
+                        if update.startswith(own, pos):
+                            pos += own_len
+                            at = update[pos]
+                            pos += 1
+                            if at > 127:
+                                at, pos = finish_varuint(update, pos, at)
+                            if at >= clock:
+                                raise UpdateRefused("forward_reference", f"{client}, {at}")
+                            origin = (client, at)
+                            is_near = at >= self._run_start
+                        else:
+                            origin, pos = self._read_id(pos, clock)
+                            is_near = False
+                    if info & _HAS_RIGHT:
+                        right, pos = self._read_id(pos, clock)
+                        is_near &= right[0] == client and right[1] >= self._run_start
+                    if not is_near:
+                        self._start_run(Run(clock, origin, right, 0), None)
+                else:
+                    self._clock = clock
+                    pos = self._read_parent(info, pos)
+                if kind == STRING:
+                    length = update[pos]
+                    pos += 1
+                    if length > 127:
+                        length, pos = finish_varuint(update, pos, length)
+                        units -= length // TEXT_BYTES_PER_UNIT
+                    text = update[pos : pos + length]
+                    pos += length
+                    if pos > size:
+                        raise UpdateRefused("truncated", f"the update ends at {size}")
+                    if not text.isascii():
+                        length = utf16_len(text)
+                else:
+                    length, pos = contents.read(kind, pos)
+            if not length:
+                raise UpdateRefused("zero_length", f"a struct at {client}, {clock}")
+            clock += length
+            if clock > clock_max:
+                self._refuse_clock(clock)
+            counts[kind] += 1
+        self.pos, self._clock, self._left, self.units = pos, clock, left, units
+
+    def _refuse_clock(self, clock: int) -> None:
+        if clock > CLOCK_MAX:
+            raise UpdateRefused("clock_overflow", f"client {self._client} would reach {clock}")
+        raise UpdateRefused("clock_leap", f"client {self._client} from {self._start} to {clock}")
+
+    def _read_blank(self, info: int, pos: int) -> tuple[int, int]:
+        """Read a garbage struct or a gap at *pos*; return its length and its end."""
+        length, pos = read_varuint(self._update, pos)
+        clock = self._clock
+        if info == SKIP:
+            gaps = self.gaps.setdefault(self._client, [])
+            if clock == self._start or (gaps and gaps[-1][1] == clock):
+                raise UpdateRefused("misplaced_skip", f"at {self._client}, {clock}")
+            gaps.append((clock, clock + length))
+            self._run_start = _NOWHERE
+            self._run_parent = None
+        elif self._run_parent != _ROOT:  # What was collected lies nowhere; a root is as good.
+            self._start_run(Run(clock, None, None, 0), _ROOT)
+        return length, pos
+
+    def _read_id(self, pos: int, clock: int) -> tuple[Id, int]:
+        """Read the id of something that the struct at *clock* builds on."""
+        update = self._update
+        if update.startswith(self._own, pos):
+            client = self._client
+            pos += len(self._own)
+        else:
+            client, pos = read_varuint(update, pos)
+        at = update[pos]
+        pos += 1
+        if at > 127:
+            at, pos = finish_varuint(update, pos, at)
+        if client == self._client:
+            if at >= clock:
+                raise UpdateRefused("forward_reference", f"{client}, {clock} builds on {at}")
+        elif at > self.far.get(client, -1):
+            if at >= CLOCK_MAX:
+                raise UpdateRefused("clock_overflow", f"a reference to {client}, {at}")
+            self.far[client] = at
+        return (client, at), pos
+
+    def _read_parent(self, info: int, pos: int) -> int:
+        """Read the parent, and the key if there is one, of a struct without origins."""
+        update = self._update
+        flag = update[pos]
+        if flag > 1:
+            raise UpdateRefused("bad_parent", f"parent flag {flag}")
+        pos += 1
+        name = None
+        if flag:
+            end = self._contents.key(pos, self._limits.root_bytes_max, "root_too_long")
+            _, pos = read_varuint(update, pos)
+            name = update[pos:end].decode()
+            pos = end
+            if self._run_parent != _ROOT:
+                self._start_run(Run(self._clock, None, None, 0), _ROOT)
+        else:
+            parent, pos = self._read_id(pos, self._clock)
+            if self._run_parent != parent:
+                self._start_run(Run(self._clock, parent, None, 1), parent)
+        if info & _HAS_KEY:
+            pos = self._contents.key(pos, self._limits.key_bytes_max)
+        if name is not None:
+            self._note_root(name, info, update[pos])
+        return pos
+
+    def _note_root(self, name: str, info: int, first: int) -> None:
+        """Remember what a child tells of root *name*; *first* is the first byte of its content."""
+        kinds = self.roots.get(name)
+        if kinds is None:
+            if len(self.roots) == self._limits.roots_max:
+                raise UpdateRefused("too_many_roots", f"more than {self._limits.roots_max}")
+            kinds = self.roots[name] = set()
+        kind = info & _KIND
+        if info & _HAS_KEY:
+            kinds.add(RootKind.MAP)
+        elif kind in (STRING, FORMAT, EMBED):
+            kinds.add(RootKind.TEXT)
+        elif kind == TYPE and first in (XML_ELEMENT, XML_TEXT):
+            kinds.add(RootKind.XML)
+        elif kind in _LISTED:
+            kinds.add(RootKind.ARRAY)
+
+    def _start_run(self, run: Run, parent: Id | None) -> None:
+        self._section_runs.append(run)
+        self._run_start = run.start
+        self._run_parent = parent
