@@ -133,7 +133,18 @@ class App:
 
         Cancelled: nothing happened.
         """
-        return await self.system.wait_failed()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_store, nursery.cancel_scope)
+            await self.system.wait_failed()
+            nursery.cancel_scope.cancel()
+        failure = self.system.failed or self.store.failed
+        assert failure is not None
+        return failure
+
+    async def _watch_store(self, scope: trio.CancelScope) -> None:
+        """A device may also fail where no actor is waiting: at a checkpoint, say."""
+        await self.store.broken.wait()
+        scope.cancel()
 
     async def drain(self, *, timeout_s: float) -> None:
         """Finish what has been sent, snapshot, and take nothing more.

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 import trio
-from attrs import frozen
+from attrs import define, frozen
 
 from collab.app import App
 from collab.figures import server_figures
@@ -21,6 +21,16 @@ from protocol.server import WireServer
 
 WIRE_PATH: Final = "/v1"
 _SUBPROTOCOLS: Final = (SUBPROTOCOL_MSGPACK, SUBPROTOCOL_JSON)
+
+
+@define(eq=False)
+class AddressUnusable(Exception):
+    """The address cannot be listened on, or the certificate cannot be used."""
+
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 @frozen
@@ -53,10 +63,11 @@ async def listen(
     """Serve *app* on a port while the block runs. *rng* is for jitter only.
 
     Raises:
-      OSError: the address cannot be listened on.
+      AddressUnusable: the address cannot be listened on.
 
     At the end connections are dropped; ``drain`` first to part as friends.
     """
+    problem: OSError | None = None
     async with trio.open_nursery() as nursery:
         readiness = Readiness()
         wire = WireServer(
@@ -69,12 +80,17 @@ async def listen(
         await nursery.start(wire.run)
         http_app = make_http_app(readiness, partial(server_figures, app, wire))
         route = partial(_route, WebSocketRoute(wire.handle, _SUBPROTOCOLS))
-        bound: BoundPort = await nursery.start(
-            partial(serve_port, config, route=route, http_app=http_app)
-        )
-        readiness.refusal = None
-        yield Listening(wire, readiness, bound)
+        serve = partial(serve_port, config, route=route, http_app=http_app)
+        try:
+            bound: BoundPort = await nursery.start(serve)
+        except OSError as error:
+            problem = error
+        else:
+            readiness.refusal = None
+            yield Listening(wire, readiness, bound)
         nursery.cancel_scope.cancel()
+    if problem is not None:
+        raise AddressUnusable(f"cannot listen on {config.host}:{config.port}: {problem}")
 
 
 def _route(wire: WebSocketRoute, request: Request) -> WebSocketRoute | None:

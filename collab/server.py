@@ -18,23 +18,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import trio
-from attrs import define
 
 from collab.app import App, AppSettings, open_app
 from collab.config import Config
 from collab.kinds import BUILT_IN, load_kinds
-from collab.listening import Listening, listen
+from collab.listening import AddressUnusable, Listening, listen
 from protocol.port import PortConfig
-
-
-@define(eq=False)
-class AddressUnusable(Exception):
-    """The address cannot be listened on, or the certificate cannot be used."""
-
-    problem: str
-
-    def __str__(self) -> str:
-        return self.problem
 
 
 async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[str], None]) -> None:
@@ -60,11 +49,7 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
     )
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(config.data, settings))
-        try:
-            listening = await stack.enter_async_context(listen(app, port_config))
-        except OSError as error:
-            where = f"{config.host}:{config.port}"
-            raise AddressUnusable(f"cannot listen on {where}: {error}") from error
+        listening = await stack.enter_async_context(listen(app, port_config))
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(_raise_when_failed, app)
         on_ready(_url(config, listening))

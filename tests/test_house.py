@@ -254,7 +254,7 @@ def test_nothing_is_left_for_later_in_the_code() -> None:
 
 
 RULE: Final = re.compile(r"\*\*([A-Z]\d+\.\d+)\*\*")
-PROOF: Final = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+PROOF: Final = re.compile(r"`((?:tests|actors)/[\w/]+\.py)::(\w+)`")
 QUOTED: Final = re.compile(r"\[([A-Z]\d+\.\d+)\]")
 
 

@@ -17,8 +17,9 @@ from collab.cli.signals import stop_on_signals
 from collab.config import Config
 from collab.identity import KeyUnusable
 from collab.kinds import KindUnusable
+from collab.listening import AddressUnusable
 from collab.logs import configure_logs
-from collab.server import AddressUnusable, run_server
+from collab.server import run_server
 from collab.storage import StoreUnusable
 
 # Full collections walk every connection and every actor: rare ones pause less in sum. What lives

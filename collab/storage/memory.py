@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import trio
 
-from actors import Batch, Head, MemoryJournal, Record, Snapshot
+from actors import Batch, Head, JournalBroken, MemoryJournal, Record, Snapshot
 from collab.kind import Item
 from collab.storage.rows import StoredSignal
 from collab.storage.validation import check_batch, check_integers, check_limit, check_size
@@ -19,8 +19,11 @@ from collab.storage.validation import check_batch, check_integers, check_limit, 
 class MemoryStore:
     """An ``actors.Journal`` and a ``collab.kind.Reader``, like ``SqliteStore``, without a disk."""
 
+    failed: JournalBroken | None = None  # Memory does not fail.
+
     def __init__(self, *, epoch: str = "memory") -> None:
         self.data_epoch = epoch
+        self.broken = trio.Event()
         self._journal = MemoryJournal(epoch=epoch, on_batch=self._project)
         self._listings: dict[tuple[str, str], dict[int, bytes]] = {}  # (owner, listing)
         self._signals: dict[int, StoredSignal] = {}

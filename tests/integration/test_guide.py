@@ -34,7 +34,7 @@ def checklist(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 async def test_the_guides_kind_lives_like_any_other(checklist: Any, tmp_path: Path) -> None:
-    """[K6.1] Reachable, typed, permission-checked, journaled, live, safe to retry."""
+    """[V6.1] Reachable, typed, permission-checked, journaled, live, safe to retry."""
     settings = AppSettings(dev=True, kinds=[*BUILT_IN, checklist.CHECKLIST])
     target = "checklist:groceries"
     async with served(tmp_path, settings) as server, server.client("ann") as ann:
@@ -65,7 +65,7 @@ async def test_the_guides_kind_lives_like_any_other(checklist: Any, tmp_path: Pa
 
 
 async def test_a_crash_in_a_rule_hurts_only_its_caller(checklist: Any) -> None:
-    """[K6.2] The caller gets internal with an id; state, others and the stream go on."""
+    """[V6.2] The caller gets internal with an id; state, others and the stream go on."""
 
     def broken(_state: Any, _command: Any, _context: Any) -> Any:
         raise RuntimeError("a bug in the rules")
@@ -107,6 +107,6 @@ async def test_a_crash_in_a_rule_hurts_only_its_caller(checklist: Any) -> None:
     ],
 )
 def test_a_name_that_leads_to_no_kind_is_one_clear_line(name: str, problem: str) -> None:
-    """[K6.3] The server does not start with a kind that is not there."""
+    """[V6.3] The server does not start with a kind that is not there."""
     with pytest.raises(KindUnusable, match=problem):
         load_kinds([name])

@@ -57,7 +57,7 @@ async def collect(follower: Follower, events: list[Event]) -> SubscriptionEnded:
 
 
 async def test_a_stranger_learns_nothing(people: dict[str, Client]) -> None:
-    """[M3.1] Not a state, not a message, not whether the meeting exists."""
+    """[V3.1] Not a state, not a message, not whether the meeting exists."""
     eve = people["eve"]
     answers = set()
     for target in (TARGET, "meeting:does-not-exist"):
@@ -74,7 +74,7 @@ async def test_a_stranger_learns_nothing(people: dict[str, Client]) -> None:
 
 
 async def test_removal_ends_the_streams_at_once(people: dict[str, Client]) -> None:
-    """[M3.2] What is posted after the removal never reaches the removed one."""
+    """[V3.2] What is posted after the removal never reaches the removed one."""
     ann, ben = people["ann"], people["ben"]
     seen: list[Event] = []
     async with ben.follow(TARGET, TOPICS) as follower:
@@ -94,7 +94,7 @@ async def test_removal_ends_the_streams_at_once(people: dict[str, Client]) -> No
 
 
 async def test_a_cursor_is_no_key(people: dict[str, Client]) -> None:
-    """[M3.3] Resuming asks for permission like subscribing does."""
+    """[V3.3] Resuming asks for permission like subscribing does."""
     ann, ben = people["ann"], people["ben"]
     async with ben.follow(TARGET, TOPICS) as follower:
         await anext(follower)
@@ -106,7 +106,7 @@ async def test_a_cursor_is_no_key(people: dict[str, Client]) -> None:
 
 
 async def test_invited_again_is_in_again(people: dict[str, Client]) -> None:
-    """[M3.4] A new invitation grants what the removal took."""
+    """[V3.4] A new invitation grants what the removal took."""
     ann, ben = people["ann"], people["ben"]
     await ann.call(TARGET, "participants.remove", {"user_id": "ben"})
     await ann.call(TARGET, "participants.invite", {"user_id": "ben", "role": "attendee"})
@@ -115,7 +115,7 @@ async def test_invited_again_is_in_again(people: dict[str, Client]) -> None:
 
 
 async def test_lists_follow_the_meeting(server: Served, people: dict[str, Client]) -> None:
-    """[U.list-1] One's own list changes live when one is invited, renamed around, or removed."""
+    """[V4.1] One's own list changes live when one is invited, renamed around, or removed."""
     ann, ben = people["ann"], people["ben"]
     async with ben.follow("user:ben", ["list"]) as follower:
         await anext(follower)
@@ -135,7 +135,7 @@ async def test_lists_follow_the_meeting(server: Served, people: dict[str, Client
 
 
 async def test_a_public_link_turned_off_ends_its_readers(people: dict[str, Client]) -> None:
-    """[C.public-1] Who came through the link is shut out with it, and nobody else."""
+    """[V3.5] Who came through the link is shut out with it, and nobody else."""
     ann, ben, eve = people["ann"], people["ben"], people["eve"]
     await ann.call("chat:c1", "chat.create", {"title": "Open"})
     await ann.call("chat:c1", "members.add", {"user_id": "ben", "role": "viewer"})

@@ -12,7 +12,7 @@ TOPICS = ("state", "presence")
 
 
 async def test_who_is_here_comes_and_goes() -> None:
-    """[P.presence-1] Everybody present is shown under their own name until they leave."""
+    """[V5.1] Everybody present is shown under their own name until they leave."""
     async with (
         served() as server,
         server.client("ann") as ann,

@@ -50,7 +50,7 @@ async def texts_until(follower: Follower, last: str) -> list[str]:
 
 
 async def test_a_subscription_is_a_snapshot_and_then_every_event(server: Served) -> None:
-    """[W.sub-1] Writers keep writing while readers join: no gap and no duplicate for anybody."""
+    """[V1.1] Writers keep writing while readers join: no gap and no duplicate for anybody."""
     count = 60
 
     async def write(client: Client) -> None:
@@ -73,7 +73,7 @@ async def test_a_subscription_is_a_snapshot_and_then_every_event(server: Served)
 
 
 async def test_a_cursor_resumes_from_memory(server: Served) -> None:
-    """[W.sub-2] What was missed comes in order, and only that."""
+    """[V1.2] What was missed comes in order, and only that."""
     async with server.client("ann") as ann, server.client("ben") as ben:
         async with ben.follow(TARGET, TOPICS) as follower:
             await first(follower)
@@ -87,7 +87,7 @@ async def test_a_cursor_resumes_from_memory(server: Served) -> None:
 
 
 async def test_a_cursor_resumes_from_storage_after_a_restart(tmp_path: Path) -> None:
-    """[W.sub-3] A restart of the server changes nothing for a cursor, however far behind."""
+    """[V1.3] A restart of the server changes nothing for a cursor, however far behind."""
     async with served(tmp_path) as running, running.client("ann") as ann:
         async with ann.follow(TARGET, TOPICS) as follower:
             start = await first(follower)
@@ -109,7 +109,7 @@ async def test_a_cursor_resumes_from_storage_after_a_restart(tmp_path: Path) -> 
 async def test_a_cursor_that_cannot_be_continued_is_reset(
     server: Served, cursor: Cursor | None, reason: str
 ) -> None:
-    """[W.sub-4] Another epoch or a forged seq gets an explicit reset with a fresh snapshot."""
+    """[V1.4] Another epoch or a forged seq gets an explicit reset with a fresh snapshot."""
     async with server.client("ann") as ann:
         await post(ann, "here")
         async with ann.follow(TARGET, TOPICS) as follower:
@@ -122,7 +122,7 @@ async def test_a_cursor_that_cannot_be_continued_is_reset(
 
 
 async def test_a_cursor_that_is_too_old_is_reset(server: Served) -> None:
-    """[W.sub-4] Beyond the bound of a catch-up, a snapshot is cheaper for both sides."""
+    """[V1.4] Beyond the bound of a catch-up, a snapshot is cheaper for both sides."""
     async with server.client("ann") as ann:
         message_id = await post(ann, "first")
         async with ann.follow(TARGET, TOPICS) as follower:
@@ -145,7 +145,7 @@ async def append_noise(server: Served, message_id: int, count: int) -> None:
 async def test_a_quiet_follower_misses_nothing_when_the_tail_of_others_is_long(
     server: Served,
 ) -> None:
-    """[W.sub-5] A subscription to few topics is not disturbed by what others carry."""
+    """[V1.5] A subscription to few topics is not disturbed by what others carry."""
     async with server.client("ann") as ann, ann.follow(TARGET, ("state",)) as follower:
         shown: Any = await first(follower)
         assert set(shown.topics) == {"state"}
@@ -159,7 +159,7 @@ async def test_a_quiet_follower_misses_nothing_when_the_tail_of_others_is_long(
 
 
 async def test_development_brings_things_into_being(server: Served) -> None:
-    """[O.dev-1] With --dev a meeting exists once opened, and everyone in it may speak."""
+    """[V1.6] With --dev a meeting exists once opened, and everyone in it may speak."""
     async with server.client("ann") as ann, server.client("ben") as ben:
         assert (await ann.call(TARGET, "meeting.get"))["role"] == "host"
         assert (await ben.call(TARGET, "meeting.get"))["role"] == "speaker"

@@ -17,7 +17,7 @@ TARGET = "meeting:m1"
 
 
 async def test_a_retried_write_gets_the_first_answer(tmp_path: Path) -> None:
-    """[W.write-1] After a reconnect, and after a restart: one effect, the same answer."""
+    """[V2.1] After a reconnect, and after a restart: one effect, the same answer."""
     post = ("messages.post", {"text": "once"})
     async with served(tmp_path) as server:
         async with server.client("ann") as ann:
@@ -32,7 +32,7 @@ async def test_a_retried_write_gets_the_first_answer(tmp_path: Path) -> None:
 
 
 async def test_keys_belong_to_their_user() -> None:
-    """[W.write-2] Another user's write with the same key is a write of its own."""
+    """[V2.2] Another user's write with the same key is a write of its own."""
     async with served() as server, server.client("ann") as ann, server.client("ben") as ben:
         first = await ann.call(TARGET, "messages.post", {"text": "a"}, key="k")
         second = await ben.call(TARGET, "messages.post", {"text": "b"}, key="k")
@@ -40,7 +40,7 @@ async def test_keys_belong_to_their_user() -> None:
 
 
 async def test_a_retried_leave_gets_its_first_answer() -> None:
-    """[W.write-3] Remembered answers come before permission."""
+    """[V2.3] Remembered answers come before permission."""
     async with served() as server, server.client("ann") as ann, server.client("ben") as ben:
         await ann.call(TARGET, "meeting.get")
         await ben.call(TARGET, "meeting.get")
@@ -51,7 +51,7 @@ async def test_a_retried_leave_gets_its_first_answer() -> None:
 
 
 async def test_a_refused_write_leaves_no_trace() -> None:
-    """[W.write-4] Neither an event nor a remembered answer."""
+    """[V2.4] Neither an event nor a remembered answer."""
     async with served() as server, server.client("ann") as ann:
         await ann.call(TARGET, "meeting.get")
         async with ann.follow(TARGET, ["messages"]) as follower:
@@ -66,7 +66,7 @@ async def test_a_refused_write_leaves_no_trace() -> None:
 
 
 async def test_nothing_leaves_before_it_is_durable(tmp_path: Path) -> None:
-    """[W.write-5] Reply and event wait for the journal; a reader sees only what it holds."""
+    """[V2.5] Reply and event wait for the journal; a reader sees only what it holds."""
     async with served(tmp_path) as server, server.client("ann") as ann:
         await ann.call(TARGET, "meeting.get")
         store = server.app.store
@@ -92,7 +92,7 @@ async def test_nothing_leaves_before_it_is_durable(tmp_path: Path) -> None:
 
 
 async def test_a_clock_that_jumps_disturbs_nobody() -> None:
-    """[O.clock-1] Backwards or far ahead: order comes from seq, never from the clock."""
+    """[V2.6] Backwards or far ahead: order comes from seq, never from the clock."""
     now_ms = [1_000_000_000_000]
     settings = AppSettings(dev=True, clock_ms=lambda: now_ms[0])
     async with served(settings=settings) as server, server.client("ann") as ann:
