@@ -104,11 +104,19 @@ class Inbox:
             await self._arrived.park()
 
     def _is_readable(self) -> bool:
-        return bool(self._items or self._presence or self._presence_is_full or self.is_over)
+        return bool(self._items or self._shows_presence or self.is_over)
+
+    @property
+    def _shows_presence(self) -> bool:
+        """Somebody came or went, and the owner has seen what it is the presence of."""
+        return bool(self._presence or self._presence_is_full) and self._read is not None
 
     def take(self) -> Item | None:
-        """Hand out the next item; None if there is none now."""
-        if self._presence or self._presence_is_full:
+        """Hand out the next item; None if there is none now.
+
+        Presence goes before events that wait, but never before the first snapshot.
+        """
+        if self._shows_presence:
             item = PresenceItem(self._presence, self._presence_is_full)
             self._presence, self._presence_is_full = {}, False
             return item

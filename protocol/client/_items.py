@@ -62,7 +62,7 @@ class PresenceItem:
     """Who is here, by session: ``{"user", "state"}``, or None for gone. ``full`` replaces all.
 
     Presence is not part of the history: changes are merged until they are read, and come before
-    events that wait.
+    events that wait, but after the first snapshot.
     """
 
     sessions: Mapping[str, Mapping[str, Any] | None]

@@ -282,8 +282,8 @@ async def test_presence_is_merged_and_shown_again_after_a_reconnect(
         client.follow("log:1", topics) as follower,
         client.follow("log:1", ["log"]) as uninterested,
     ):
-        await take(uninterested, 1)
-        await take(follower, 1)
+        for each in (uninterested, follower, watcher):
+            await take(each, 1)
         await client.presence("log:1", {"at": 1})
         await client.presence("log:1", {"at": 2})
         await trio.testing.wait_all_tasks_blocked()
@@ -302,6 +302,19 @@ async def test_presence_is_merged_and_shown_again_after_a_reconnect(
         with trio.move_on_after(1.0) as nothing_came:
             await uninterested.__anext__()
         assert nothing_came.cancelled_caught
+
+
+async def test_presence_never_comes_before_the_first_snapshot(
+    connecting: OpenClient, client: Client
+) -> None:
+    """[L2.9] What is followed is shown before who else is there."""
+    topics = ["log", "presence"]
+    async with connecting() as other, other.follow("log:1", topics) as there:
+        await take(there, 1)
+        await other.presence("log:1", {"at": 1})
+        async with client.follow("log:1", topics) as follower:
+            await trio.testing.wait_all_tasks_blocked()
+            assert [type(item) for item in await follower.batch()] == [SnapshotItem, PresenceItem]
 
 
 async def test_presence_of_a_target_not_followed_is_refused(client: Client) -> None:
