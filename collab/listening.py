@@ -1,4 +1,4 @@
-"""An app on a port: the wire at ``/v1``, HTTP beside it."""
+"""An app on a port: the wire at ``/v1``, Yjs clients at their doors, HTTP beside them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from attrs import define, frozen
 from collab.app import App
 from collab.figures import server_figures
 from collab.http import Readiness, make_http_app
+from collab.meeting import MEETING
 from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
 from protocol.port import BoundPort, PortConfig, Request, WebSocketRoute, serve_port
 from protocol.server import WireServer
+from protocol.yjs.doors import YjsDoors
 
 WIRE_PATH: Final = "/v1"
+YJS_PATH: Final = "/yjs/"
+HOCUSPOCUS_PATH: Final = "/hocuspocus"
 _SUBPROTOCOLS: Final = (SUBPROTOCOL_MSGPACK, SUBPROTOCOL_JSON)
 
 
@@ -79,7 +83,7 @@ async def listen(
         app.use_cork(wire.cork)
         await nursery.start(wire.run)
         http_app = make_http_app(readiness, partial(server_figures, app, wire))
-        route = partial(_route, WebSocketRoute(wire.handle, _SUBPROTOCOLS))
+        route = partial(_route, wire, YjsDoors(wire, target_of=document_target))
         serve = partial(serve_port, config, route=route, http_app=http_app)
         try:
             bound: BoundPort = await nursery.start(serve)
@@ -93,5 +97,20 @@ async def listen(
         raise AddressUnusable(f"cannot listen on {config.host}:{config.port}: {problem}")
 
 
-def _route(wire: WebSocketRoute, request: Request) -> WebSocketRoute | None:
-    return wire if request.path == WIRE_PATH else None
+def _route(wire: WireServer, doors: YjsDoors, request: Request) -> WebSocketRoute | None:
+    path = request.path
+    if path == WIRE_PATH:
+        return WebSocketRoute(wire.handle, _SUBPROTOCOLS)
+    if path.startswith(YJS_PATH) and len(path) > len(YJS_PATH):
+        return WebSocketRoute(partial(doors.handle_yjs, path.removeprefix(YJS_PATH)))
+    if path == HOCUSPOCUS_PATH:
+        return WebSocketRoute(doors.handle_hocuspocus)
+    return None
+
+
+def document_target(name: str) -> str:
+    """Return whose notes a Yjs client means: a meeting's by its key, any other's by its target.
+
+    A meeting whose key holds a colon goes by its target too.
+    """
+    return name if ":" in name else f"{MEETING.name}:{name}"

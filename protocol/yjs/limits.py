@@ -42,6 +42,17 @@ AWARENESS_CLIENTS_MAX: Final = 2_048  # An echo of everybody in a full meeting.
 AWARENESS_STATE_BYTES_MAX: Final = 8_192  # A name, a colour, a cursor, a selection: below 1 kB.
 AWARENESS_NESTING_MAX: Final = 16
 
+AWARENESS_OWN_BYTES_MAX: Final = 7_168  # With our stamp it must still fit when it is echoed.
+AWARENESS_OWN_CLIENTS_MAX: Final = 8  # Tabs of one browser that speak through one connection.
+AWARENESS_TOLD_BYTES_MAX: Final = 65_536  # More goes in several messages: each is echoed whole.
+AWARENESS_GONE_MAX: Final = 1_024  # Clients of a document remembered after they left.
+
+# Connections through the doors.
+DOOR_CALLS_MAX: Final = 64  # Open edits and syncs of one socket; beyond, it is read later.
+DOOR_TICK_S: Final = 10.0  # A client that hears nothing for 30 s reconnects: twice this is below.
+DOOR_VISITS_MAX: Final = 256  # Documents open on one Hocuspocus socket.
+RESYNC_EDITS_MAX: Final = 1_024  # Edits in flight while a client is asked for all it has.
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkLimits:
@@ -63,4 +74,5 @@ CLIENT_LIMITS: Final = WalkLimits()
 
 assert CLOCK_LEAP_MAX < CLOCK_MAX
 assert NESTING_MAX < 255  # Depths are kept as bytes.
-assert AWARENESS_STATE_BYTES_MAX < AWARENESS_BYTES_MAX
+assert AWARENESS_TOLD_BYTES_MAX + AWARENESS_OWN_BYTES_MAX < AWARENESS_BYTES_MAX
+assert AWARENESS_OWN_BYTES_MAX + 256 < AWARENESS_STATE_BYTES_MAX < AWARENESS_BYTES_MAX

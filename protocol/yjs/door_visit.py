@@ -1,0 +1,393 @@
+"""One client at one document: what it says becomes calls and presence, what happens is told.
+
+::
+
+    client (through its door)       Visit                               gateway
+    --------------------------      -------------------------------     ------------------------
+    (let in)                   ->   open()                          ->  subscribe; call edit {}
+                               <-   welcome: may it write?          <-  snapshot; reply | refusal
+    step 1 {state vector}      ->   step1()                         ->  call sync
+                               <-   step 2 {what it lacks}, step 1  <-  reply
+    step 2, update             ->   edit()                          ->  call edit
+                               <-   accepted: it is durable         <-  reply
+                               <-   update                          <-  events of others
+    awareness                  ->   awareness() -> board            ->  presence
+                               <-   awareness, stamped              <-  presence of all
+
+Whether it may write is asked with an empty edit, in the same order as everything else. A client
+that may not is a reader: it is not asked for what it has, its edits are refused and told so. The
+update that this client has sent does not come back to it.
+
+What ends a visit is in ``door_codes``. The door is told by ``visit_over``; what that means for the
+socket is its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+from attrs import frozen
+
+from protocol.errors import WireError
+from protocol.frames import server_frame
+from protocol.gateway import EventFrame, Identity, Peer
+from protocol.host import Host
+from protocol.messages import (
+    Ended,
+    Error,
+    PresenceChanged,
+    Reset,
+    ServerMessage,
+    Snapshot,
+    Subscribe,
+)
+from protocol.outbox import Outbox
+from protocol.server import WireServer
+from protocol.structure import unstructure
+from protocol.subscription import Phase, WireSubscription
+from protocol.yjs.awareness import decode_awareness, decode_state_vector
+from protocol.yjs.door_board import Boards
+from protocol.yjs.door_call import DoorCall, OnFail, OnReply
+from protocol.yjs.door_codes import (
+    TOKEN_EXPIRED,
+    Verdict,
+    reason_of,
+    verdict_of,
+)
+from protocol.yjs.door_dialect import Dialect
+from protocol.yjs.door_token import TokenWatch
+from protocol.yjs.errors import FrameRefused
+from protocol.yjs.frames import AwarenessUpdate, SyncStep1, SyncStep2
+from protocol.yjs.limits import DOOR_CALLS_MAX, RESYNC_EDITS_MAX
+
+NO_UPDATE: Final = b"\x00\x00"  # No structs, no deletions.
+NO_STATE: Final = b"\x00"  # The state vector of an empty document.
+NOBODY: Final = b"\x00"  # An awareness update about no client.
+READ_ONLY: Final = "read-only"
+
+
+@frozen
+class Words:
+    """What the owner of the targets calls things."""
+
+    topic: str = "notes"
+    presence: str = "presence"
+    edit: str = "notes.edit"  # {update}
+    sync: str = "notes.sync"  # {state_vector} -> {update, state_vector}
+
+
+class Door(Protocol):
+    """What a visit needs of the connection that it came through."""
+
+    server: WireServer
+    outbox: Outbox
+    peer: Peer
+    boards: Boards
+    words: Words
+    messages_out: int
+
+    def start_child(self, function: Callable[[], Awaitable[Any]]) -> None:
+        """Run *function* as a child task of the connection."""
+        ...
+
+    def call_started(self) -> None:
+        """One more open call."""
+        ...
+
+    def calls_settled(self, count: int) -> None:
+        """So many fewer."""
+        ...
+
+    def visit_over(self, visit: Visit, error: WireError) -> None:
+        """The server has ended *visit*: tell the client."""
+        ...
+
+
+class Visit(Host):
+    """See the module. Implements ``gateway.Connection``: a session of its own for each document."""
+
+    def __init__(self, door: Door, dialect: Dialect, target: str, identity: Identity) -> None:
+        """Raises ValueError if *target* cannot be one."""
+        self.server = door.server
+        self.outbox = door.outbox
+        self.peer = door.peer
+        self.session_id = door.server.new_session_id()
+        self.target = target
+        self.is_over = False
+        self._door = door
+        self._dialect = dialect
+        self._identity = identity
+        topics = (door.words.topic, door.words.presence)
+        self._subscription = WireSubscription(self, Subscribe(ref=0, target=target, topics=topics))
+        self._board = door.boards.enter(target)
+        self._calls: set[DoorCall] = set()
+        self._may_write: bool | None = None  # None: not known yet.
+        self._snapshot: tuple[bytes, bytes] | None = None  # Update, state vector: for step 1.
+        self._asked: bytes | None = None  # A step 1 that came before the snapshot.
+        self._own: dict[int, bytes] = {}  # seq -> update that this client sent.
+        self._resyncing = 0  # Edits refused since the client was asked for all it has.
+        self._has_seen_all = False
+        self._token = TokenWatch(
+            door.server.wheel,
+            door.server.clock_ms,
+            on_asking=self._want_token,
+            on_end=self._token_ended,
+        )
+        self._token.start(identity.expires_at_ms)
+
+    @property
+    def identity(self) -> Identity:
+        """Who speaks; replaced by a token refresh."""
+        return self._identity
+
+    @property
+    def is_lagging(self) -> bool:
+        """True while it re-reads what it had no room for."""
+        return self._subscription.phase is Phase.LAGGING
+
+    # ------------------------------------------------------------ life
+
+    def open(self) -> None:
+        """Ask to be let in."""
+        self.follow(self._subscription)
+        if not self.is_over:
+            edit = self._door.words.edit
+            self._call(edit, {"update": NO_UPDATE}, self._can_write, self._cannot_write)
+
+    def leave(self) -> None:
+        """The client is gone, or wants to be: nothing more is sent. Idempotent."""
+        if self.is_over:
+            return
+        self.is_over = True
+        self._token.stop()
+        if not self._subscription.over:
+            self._subscription.close()
+            self.forget(self._subscription)
+            self.hand_back(self._subscription)
+        calls, self._calls = self._calls, set()
+        for call in calls:
+            self.server.wheel.discard(call, call.tick)
+            call.abandon()
+        self._door.calls_settled(len(calls))
+        self._board.release(self.session_id)
+        self._door.boards.leave(self.target)
+
+    def end(self, error: WireError) -> None:
+        """The server ends it, and the door tells the client."""
+        if not self.is_over:
+            self.leave()
+            self._door.visit_over(self, error)
+
+    def renew(self, identity: Identity) -> None:
+        """Go on under a fresh token; the user must be the same."""
+        if identity.user_id != self._identity.user_id:
+            self.end(WireError("unauthenticated", "a fresh token must speak for the same user"))
+            return
+        self._identity = identity
+        self._token.start(identity.expires_at_ms)
+
+    def start_child(self, function: Callable[[], Awaitable[Any]]) -> None:
+        """Run *function* as a child task of the connection."""
+        self._door.start_child(function)
+
+    # ------------------------------------------------------------ from the client
+
+    def step1(self, state_vector: bytes) -> None:
+        """The client tells what it has, and wants what it lacks."""
+        if self._may_write is None:
+            self._asked = state_vector
+            return
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None and state_vector == NO_STATE:
+            self._answer(state_vector, *snapshot)
+            return
+
+        def answer(value: object, _seq: int | None) -> None:
+            plain = unstructure(value)
+            self._answer(state_vector, plain["update"], plain["state_vector"])
+
+        self._call(self._door.words.sync, {"state_vector": state_vector}, answer, self.end)
+
+    def edit(self, update: bytes, *, is_answer: bool) -> None:
+        """The client changed something, or (*is_answer*) tells what we lack."""
+        if update == NO_UPDATE:
+            self._accepted(is_answer=is_answer)
+            return
+
+        def done(_value: object, seq: int | None) -> None:
+            if seq is not None:
+                self._own[seq] = update
+                if len(self._own) > DOOR_CALLS_MAX:
+                    del self._own[next(iter(self._own))]
+            self._accepted(is_answer=is_answer)
+
+        def refused(error: WireError) -> None:
+            self._refused(error, is_answer=is_answer)
+
+        self._call(self._door.words.edit, {"update": update}, done, refused)
+
+    def awareness(self, update: bytes) -> None:
+        """The client tells who is where; only what it says of itself counts.
+
+        Raises:
+          FrameRefused: malformed, or too large.
+        """
+        if self._board.is_echo(update):
+            return
+        entries = decode_awareness(update)
+        if self._board.take(self.session_id, self._identity.user_id, entries):
+            self._show()
+
+    def query_awareness(self) -> None:
+        """The client wants to know who is here."""
+        for update in self._board.all_told():
+            self._say(self._dialect.write(AwarenessUpdate(update)))
+
+    # ------------------------------------------------------------ opening and syncing
+
+    def _can_write(self, _value: object, _seq: int | None) -> None:
+        self._start(may_write=True)
+
+    def _cannot_write(self, error: WireError) -> None:
+        if verdict_of(error) is Verdict.READ_ON:
+            self._start(may_write=False)
+        else:
+            self.end(error)
+
+    def _start(self, *, may_write: bool) -> None:
+        self._may_write = may_write
+        self._say(self._dialect.welcome(may_write=may_write))
+        self._show()
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            self.step1(asked)
+
+    def _answer(self, state_vector: bytes, update: bytes, ours: bytes) -> None:
+        """Send what the client lacks; ask it for what we lack."""
+        self._say(self._dialect.write(SyncStep2(update)))
+        if self._may_write:
+            self._say(self._dialect.write(SyncStep1(ours)))
+        elif _has_more(state_vector, ours):
+            self._say(self._dialect.refused(READ_ONLY))
+        else:
+            self._say(self._dialect.accepted())
+
+    def _accepted(self, *, is_answer: bool) -> None:
+        self._say(self._dialect.accepted())
+        if is_answer and self._resyncing:
+            # All that was refused meanwhile has come with this answer.
+            missed, self._resyncing = self._resyncing, 0
+            for _ in range(missed):
+                self._say(self._dialect.accepted())
+
+    def _refused(self, error: WireError, *, is_answer: bool) -> None:
+        verdict = verdict_of(error)
+        if verdict is Verdict.READ_ON:
+            self._say(self._dialect.refused(reason_of(error)))
+        elif verdict is Verdict.LEAVE or is_answer or self._resyncing >= RESYNC_EDITS_MAX:
+            self.end(error)
+        else:
+            self._resyncing += 1
+            if self._resyncing == 1:
+                self._say(self._dialect.write(SyncStep1(NO_STATE)))
+
+    def _call(self, op: str, args: Mapping[str, Any], on_reply: OnReply, on_fail: OnFail) -> None:
+        call = DoorCall(self, op, args, on_reply, on_fail)
+        call.tick = self.expect_call(call, None)
+        self._calls.add(call)
+        self._door.call_started()
+        self.start_call(call)
+
+    def call_settled(self, call: DoorCall) -> None:
+        """Called by a call that has its outcome, before it is told."""
+        self._calls.discard(call)
+        self.server.wheel.discard(call, call.tick)
+        self._door.calls_settled(1)
+
+    # ------------------------------------------------------------ from the subscription
+
+    def send(self, message: ServerMessage) -> bool:
+        """Tell the client what its subscription says, if it has a word for it."""
+        match message:
+            case PresenceChanged(sessions=sessions, full=full):
+                self._tell_presence(sessions, is_full=full)
+            case Snapshot(topics=topics):
+                document = topics[self._door.words.topic]
+                self._snapshot = (document["update"], document["state_vector"])
+            case Reset(topics=topics):
+                document = topics[self._door.words.topic]
+                self._answer(NO_STATE, document["update"], document["state_vector"])
+            case Ended() | Error():
+                retryable = message.retryable
+                self.end(WireError(message.code, message.message, retryable=retryable))
+            case _:
+                pass  # Nothing that a Yjs client could make use of.
+        return True
+
+    def event_bytes(self, frame: EventFrame) -> bytes:
+        """Return the frame's updates, shared by all who speak alike; none to who sent them."""
+        if self._own and self._is_own(frame):
+            return b""
+        return self._dialect.events(frame)
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send whole frames, or end a client that is too slow for them."""
+        self._door.messages_out += 1
+        super().send_frame(frame)
+
+    def subscription_over(self, subscription: WireSubscription) -> None:
+        """Its clock stops; the message that follows ends the visit."""
+        self.forget(subscription)
+
+    def _is_own(self, frame: EventFrame) -> bool:
+        own = [self._own.pop(seq) for seq in list(self._own) if seq <= frame.seq]
+        if len(frame.events) != 1 or not own:
+            return False
+        update: object = frame.events[0]["data"].get("update")
+        return update == own[-1]
+
+    def _tell_presence(
+        self, sessions: Mapping[str, Mapping[str, Any] | None], *, is_full: bool
+    ) -> None:
+        if is_full:
+            updates = self._board.everybody(sessions, again=self._has_seen_all)
+            self._has_seen_all = True
+        else:
+            updates = self._board.told(sessions)
+        for update in updates:
+            self._say(self._dialect.write(AwarenessUpdate(update)))
+
+    # ------------------------------------------------------------ parts
+
+    def tick(self) -> None:
+        """Called by the door now and then: what was kept for a hasty client is let go."""
+        self._snapshot = None
+
+    def keep_alive(self) -> None:
+        """Say something that means nothing: clients reconnect if they hear nothing."""
+        self._say(self._dialect.write(AwarenessUpdate(NOBODY)))
+
+    def _show(self) -> None:
+        """Put into presence what the board holds of this client."""
+        if self._may_write is not None:
+            self.pass_presence(self._subscription, self._board.presence_of(self.session_id))
+
+    def _say(self, payload: bytes | None) -> None:
+        if payload is not None and not self.is_over:
+            self.send_frame(server_frame(payload, is_text=False))
+
+    def _want_token(self) -> None:
+        self._say(self._dialect.token_wanted())
+
+    def _token_ended(self) -> None:
+        self.end(WireError(TOKEN_EXPIRED, "come back with a fresh token"))
+
+
+def _has_more(theirs: bytes, ours: bytes) -> bool:
+    """Say whether a client's state vector holds what ours does not. Deletions do not show."""
+    try:
+        known = decode_state_vector(ours)
+        return any(clock > known.get(c, 0) for c, clock in decode_state_vector(theirs).items())
+    except FrameRefused:
+        return False  # Too many clients to compare.
