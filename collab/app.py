@@ -27,13 +27,14 @@ from actors import ActorKind, ActorSystem, open_system
 from collab.errors import PermissionDenied
 from collab.following import Followers
 from collab.gateway import CollabGateway
+from collab.history import HistoryReader
 from collab.identity import Authenticator, open_authenticator
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, IDLE_TIMEOUT_S
 from collab.live import LiveActor, Surroundings
 from collab.names import parse_target
-from collab.requests import Do, Done, Look, Reading
+from collab.requests import Declined, Do, Done, Look, Reading
 from collab.signals import SignalRunner
 from collab.storage import MemoryStore, SqliteStore, open_store
 
@@ -69,6 +70,7 @@ class App:
         self,
         *,
         store: SqliteStore | MemoryStore,
+        reader: HistoryReader,
         system: ActorSystem,
         gateway: CollabGateway,
         followers: Followers,
@@ -77,6 +79,7 @@ class App:
         settings: AppSettings,
     ) -> None:
         self.store = store
+        self.reader = reader
         self.system = system
         self.gateway = gateway
         self.followers = followers
@@ -105,6 +108,8 @@ class App:
         Cancelled: it may still happen. Give a *key* to be able to send it again.
         """
         answer = await self._ask(target, Do(Caller(user_id), command, key))
+        if isinstance(answer, Declined):
+            raise answer.refusal
         return cast("Done", answer).value
 
     async def look(self, target: str, query: object, *, user_id: str) -> object:
@@ -117,7 +122,7 @@ class App:
         """
         answer = await self._ask(target, Look(Caller(user_id), query))
         if isinstance(answer, Reading):
-            value = await answer.read(self.store)
+            value = await answer.read(self.reader)
             if not answer.is_permitted():
                 raise PermissionDenied("read", target)
             return value
@@ -183,6 +188,7 @@ async def open_app(
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
         followers = Followers()
+        reader = HistoryReader(store, store, kinds)
         around: list[Surroundings] = []  # Filled below, before the first message comes.
         system = await stack.enter_async_context(
             open_system(_actor_kinds(kinds, settings, around), store)
@@ -192,13 +198,14 @@ async def open_app(
             kinds,
             identity,
             journal=store,
-            reader=store,
+            reader=reader,
             followers=followers,
             nursery=nursery,
         )
         signals = SignalRunner(store, system, kinds, settings.rng)
         app = App(
             store=store,
+            reader=reader,
             system=system,
             gateway=gateway,
             followers=followers,
@@ -209,7 +216,7 @@ async def open_app(
         around.append(
             Surroundings(
                 timers=system.timers,
-                reader=store,
+                reader=reader,
                 followers=followers,
                 clock_ms=settings.clock_ms,
                 new_id=settings.new_id,

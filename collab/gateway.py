@@ -18,7 +18,7 @@ from collab.identity import Authenticator, caller_of
 from collab.kind import Caller, Kind, Reader
 from collab.limits import READS_AT_ONCE_MAX
 from collab.names import parse_target
-from collab.requests import Admit, Do, Done, Follow, Look, Reading
+from collab.requests import Admit, Declined, Do, Done, Follow, Look, Reading
 from collab.wire_errors import to_wire
 from protocol.errors import WireError
 from protocol.gateway import Connection, Identity, IncomingCall, Peer, Subscription
@@ -46,6 +46,8 @@ class CallDone:
             self._call.reply(value.value, seq=value.seq)
         elif type(value) is Reading:
             self._gateway.read_soon(self._call, value)
+        elif type(value) is Declined:
+            self._call.fail(to_wire(value.refusal))
         else:
             self._call.reply(value)
 

@@ -21,6 +21,8 @@ from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
+from collab.errors import CollabError
+
 S = TypeVar("S")
 
 RECHECK: Final = ""  # No user's id; see ``Kind.revokes``.
@@ -65,10 +67,15 @@ class Stamp:
 
 @frozen
 class Outcome:
-    """What a command causes. ``value`` is the reply; it may be a plain structure or attrs."""
+    """What a command causes. ``value`` is the reply; it may be a plain structure or attrs.
+
+    With a ``refusal`` the events happen and their sender is refused all the same: what was asked
+    was not done, but not lost either.
+    """
 
     events: Sequence[Any] = ()
     value: object = None
+    refusal: CollabError | None = None
 
 
 @frozen
@@ -108,8 +115,16 @@ class Item:
     value: bytes
 
 
-class Reader(Protocol):
-    """Read-only access to the committed listings of one owner."""
+@frozen
+class Happened:
+    """An event of an owner's history, as its kind declares it."""
+
+    stamp: Stamp
+    event: Any
+
+
+class Listings(Protocol):
+    """Read-only access to the committed listings of one owner. Every store has it."""
 
     async def page(
         self,
@@ -128,6 +143,17 @@ class Reader(Protocol):
 
     async def get(self, owner: str, listing: str, positions: Sequence[int]) -> list[Item]:
         """Return those of *positions* that exist, ascending. Cancelled: nothing happened."""
+        ...
+
+
+class Reader(Listings, Protocol):
+    """Read-only access to what is committed of one owner: its listings and its history."""
+
+    async def events(self, owner: str, *, after: int, limit: int) -> list[Happened]:
+        """Return up to *limit* events with ``seq > after``, oldest first.
+
+        Fewer than *limit* means that the end was reached. Cancelled: nothing happened.
+        """
         ...
 
 
@@ -176,6 +202,12 @@ class Kind(Generic[S]):
     # Old items that a command needs in memory: listing -> positions; put there by ``load``.
     needs: Callable[[S, Any], Mapping[str, Sequence[int]]] = lambda _state, _command: {}
     load: Callable[[S, str, Sequence[Item]], None] | None = None
+    # What a command or query needs to be found out before it is decided, in slices that let others
+    # run, or with reads: (state, command, own target, reader). None: nothing, the usual case. What
+    # it returns is called if the caller is permitted, and writes only the command's own findings.
+    study: Callable[[S, Any, str, Reader], Callable[[], Awaitable[None]] | None] = (
+        lambda _state, _command, _target, _reader: None
+    )
     # With ``Caller.is_dev``: events that let the caller in, before any command or subscription.
     welcome: Callable[[S, Caller, Context], Sequence[Any]] = lambda _state, _caller, _context: ()
     # Which users an event shuts out, if any: their subscriptions end right after it. ``RECHECK``

@@ -72,6 +72,30 @@ USER_ITEMS_MAX: Final = 20_000  # Meetings and chats listed for one person.
 USER_UNLISTED_MAX: Final = 4_096  # Versions remembered of what was unlisted, against late signals.
 USER_PINS_MAX: Final = 100  # All of them are in the list's snapshot.
 
+# Notes: the shared document of a meeting or chat.
+NOTES_BYTES_MAX: Final = 4_194_304  # Whole state; as base64 it fits a client's frame (8 MiB).
+NOTES_CLIENTS_MAX: Final = 16_000  # Ids ever used, one per page load; all fit one update.
+NOTES_CLIENTS_PER_USER_MAX: Final = 4_000  # So that nobody uses up the ids of everybody.
+NOTES_ROOTS_MAX: Final = 64
+NOTES_ROOT_LEN_MAX: Final = 256
+NOTES_NAME_LEN_MAX: Final = 100  # Of a version.
+NOTES_VERSIONS_MAX: Final = 500  # Named, all of them in memory.
+NOTES_MARKDOWN_LEN_MAX: Final = 500_000  # Imported at once; fits one frame of the wire.
+NOTES_STUDIED_BYTES: Final = 4_096  # Larger updates are read in slices before they are decided.
+NOTES_BRANCHES_MAX: Final = 64  # Recovery branches that wait for somebody.
+NOTES_BRANCHES_PER_USER_MAX: Final = 4  # So that nobody takes the room of everybody.
+NOTES_STATE_EVERY: Final = 1_000  # Updates from one stored state to the next: 10 ms to replay.
+NOTES_REPLAY_EVENTS_MAX: Final = 200_000  # Journal records read to see a moment again.
+NOTES_REPLAY_PAGE: Final = 500
+NOTES_MOMENT_PAUSE_MS: Final = 30_000  # A longer pause begins another moment.
+NOTES_MOMENT_SPAN_MS: Final = 300_000  # A moment that goes on for longer is cut in two.
+NOTES_MOMENTS_OPEN_MAX: Final = 64  # Authors whose moment is not over; the oldest is closed.
+NOTES_UNDO_DEPTH: Final = 100  # Bursts that one user can take back.
+NOTES_UNDO_PAUSE_MS: Final = 500  # A longer pause between one's edits begins another burst.
+NOTES_UNDO_BURST_MAX: Final = 50  # Edits in one burst.
+NOTES_UNDO_USERS_MAX: Final = 256  # Whose bursts are remembered: those who edited last.
+NOTES_UNDO_EVENTS_MAX: Final = 20_000  # Read to take one back; older bursts cannot be.
+
 # Chats.
 CHAT_MEMBERS_MAX: Final = 500  # All of them are in one snapshot; each gets a signal on a change.
 CHAT_TOUCH_MS: Final = 60_000  # While messages are posted, members' lists move at most this often.

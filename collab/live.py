@@ -31,7 +31,7 @@ from collab.errors import BadRequest, PermissionDenied, UnknownTopic
 from collab.following import PRESENCE_TOPIC, Follower, Followers
 from collab.kind import RECHECK, Answer, Caller, Context, Kind, Reader, Signal, Stamp
 from collab.limits import BATCH_INTERVAL_S, PRESENCE_INTERVAL_S, RING_EVENTS_MAX
-from collab.requests import Admit, Do, Done, Follow, Look, Message, Reading, Receive
+from collab.requests import Admit, Declined, Do, Done, Follow, Look, Message, Reading, Receive
 from collab.storage import SignalRow
 from protocol.errors import WireError
 from protocol.gateway import Subscription
@@ -123,17 +123,24 @@ class LiveActor(Actor[Message, Entry]):
     # ------------------------------------------------------------ deciding
 
     async def prepare(self, commands: Sequence[Message]) -> None:
-        """Load the old items that the batch's commands need."""
-        load = self._kind.load
-        if load is None:
-            return
+        """Load the old items that the batch's commands need; have studied what must be."""
+        load, reader = self._kind.load, self._around.reader
         for message in commands:
-            if type(message) is not Do:
+            kind = type(message)
+            if kind is Do:
+                command = message.command  # type: ignore[union-attr]
+            elif kind is Look:
+                command = message.query  # type: ignore[union-attr]
+            else:
                 continue
-            for listing, positions in self._kind.needs(self.state, message.command).items():
+            study = self._kind.study(self.state, command, self.actor_id, reader)
+            if study is not None and self.is_permitted(message.caller, command.TAG):  # type: ignore[union-attr]
+                await study()
+            if load is None or kind is Look:
+                continue
+            for listing, positions in self._kind.needs(self.state, command).items():
                 if positions:
-                    items = await self._around.reader.get(self.actor_id, listing, positions)
-                    load(self.state, listing, items)
+                    load(self.state, listing, await reader.get(self.actor_id, listing, positions))
 
     def decide(self, command: Message) -> Decision[Entry]:
         """Answer one message. Raises ``Refused`` (``CollabError``) for the sender."""
@@ -158,6 +165,8 @@ class LiveActor(Actor[Message, Entry]):
         context = self._context(caller)
         outcome = self._kind.commands[type(command)](self.state, command, context)
         entries = [Entry(event, caller.user_id, context.now_ms) for event in outcome.events]
+        if outcome.refusal is not None:  # Not remembered: sent again, it is decided again.
+            return Decision(entries, Declined(outcome.refusal))
         if entries and key is not None:
             entries[-1].key = key
             entries[-1].reply = outcome.value

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from collab.errors import CollabError
 from collab.kind import Caller, Reader
 from protocol.gateway import Subscription
 
@@ -62,6 +63,13 @@ class Done:
 
     value: object
     seq: int
+
+
+@frozen
+class Declined:
+    """The answer to a write that was refused, although something happened; it is durable."""
+
+    refusal: CollabError
 
 
 @frozen

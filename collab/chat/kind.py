@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from collab import messages
+from collab import messages, notes
 from collab.chat import rules, view
 from collab.chat.commands import (
     AddMember,
@@ -38,7 +38,9 @@ from collab.kind import Answer, Context, Kind, Tagged, Topic
 from collab.permission.table import permissions_for
 
 _ANSWERS: Final[Mapping[type[Tagged], Callable[[ChatState, Any, Context], Answer]]] = (
-    MappingProxyType({GetChat: view.get, GetBranches: view.branches, **messages.QUERIES})
+    MappingProxyType(
+        {GetChat: view.get, GetBranches: view.branches, **messages.QUERIES, **notes.QUERIES}
+    )
 )
 
 CHAT: Final = Kind(
@@ -57,6 +59,7 @@ CHAT: Final = Kind(
         LeaveChat: rules.leave,
         BranchChat: rules.branch,
         **messages.COMMANDS,
+        **notes.COMMANDS,
     },
     queries={query: view.existing(answer) for query, answer in _ANSWERS.items()},
     events={
@@ -71,6 +74,7 @@ CHAT: Final = Kind(
         MemberRoleSet: rules.role_was_set,
         ChatBranched: rules.was_branched,
         **messages.EVENTS,
+        **notes.EVENTS,
         messages.MessagePosted: rules.was_posted,
     },
     topics={
@@ -85,13 +89,16 @@ CHAT: Final = Kind(
         "messages": Topic(
             events=(*messages.TOPIC_EVENTS, ChatBranched), snapshot=messages.snapshot
         ),
+        "notes": Topic(events=notes.TOPIC_EVENTS, snapshot=notes.snapshot),
     },
     role_of=ChatState.role_of,
     permissions=permissions_for("chat"),
-    rows=messages.rows,
+    rows=view.rows,
     signals_of=view.signals_of,
     needs=view.needs,
     load=messages.load,
+    study=notes.study,
+    settle=notes.settle,
     welcome=rules.welcome,
     revokes=view.revokes,
 )

@@ -8,6 +8,7 @@ from attrs import define, field
 
 from collab.kind import Caller
 from collab.messages import MessageLog
+from collab.notes import NotesLog
 
 
 @define
@@ -24,6 +25,7 @@ class ChatState:
     is_public: bool = False
     members: dict[str, str] = field(factory=dict)  # User id to role, in order of joining.
     messages: MessageLog = field(factory=MessageLog)
+    notes: NotesLog = field(factory=NotesLog)
     listed_ms: int = 0  # When members' lists last heard of a message here.
     listed_seq: int = 0  # The event that told them.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from collab import messages, notes
 from collab.chat.commands import (
     BranchChat,
     ChatCreated,
@@ -20,7 +21,7 @@ from collab.chat.commands import (
 )
 from collab.chat.state import ChatState
 from collab.errors import NotFound
-from collab.kind import RECHECK, Answer, Caller, Context, Signal, Stamp
+from collab.kind import RECHECK, Answer, Caller, Context, Put, Remove, Signal, Stamp
 from collab.messages import MessagePosted, missing
 from collab.messages import needs as messages_need
 from collab.user.commands import ListItem, UnlistItem
@@ -70,6 +71,11 @@ def needs(state: ChatState, command: Any) -> Mapping[str, Sequence[int]]:
 
 
 # ---------------------------------------------------------------- consequences
+
+
+def rows(state: ChatState, event: Any, stamp: Stamp) -> Sequence[Put | Remove]:
+    """Return the rows of a message's or the notes' event."""
+    return messages.rows(state, event, stamp) or notes.rows(state, event, stamp)
 
 
 def signals_of(state: ChatState, event: Any, stamp: Stamp) -> Sequence[Signal]:

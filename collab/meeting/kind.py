@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Final
 
-from collab import messages
+from collab import messages, notes
 from collab.kind import Caller, Context, Kind, Outcome, Put, Remove, Stamp, Topic
 from collab.limits import PARTICIPANTS_MAX
 from collab.meeting import lifecycle, lists, people, speech, view
@@ -57,7 +57,7 @@ Decide = Callable[[MeetingState, Any, Context], Outcome]
 
 
 def _while_open(decide: Decide) -> Decide:
-    """Put the meeting's own rule before a rule of the shared message log."""
+    """Put the meeting's own rule before a rule of the messages or the notes."""
 
     @wraps(decide)
     def guarded(state: MeetingState, command: Any, context: Context) -> Outcome:
@@ -68,7 +68,9 @@ def _while_open(decide: Decide) -> Decide:
 
 
 def _rows(state: MeetingState, event: Any, stamp: Stamp) -> Sequence[Put | Remove]:
-    return speech.rows(event) or messages.rows(state, event, stamp)
+    return (
+        speech.rows(event) or messages.rows(state, event, stamp) or notes.rows(state, event, stamp)
+    )
 
 
 def welcome(state: MeetingState, caller: Caller, context: Context) -> Sequence[Any]:
@@ -118,6 +120,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
         AddChunk: speech.add,
         AddChunks: speech.add_many,
         **{command: _while_open(decide) for command, decide in messages.COMMANDS.items()},
+        **{command: _while_open(decide) for command, decide in notes.COMMANDS.items()},
     },
     queries={
         Get: view.get,
@@ -125,6 +128,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
         PageTranscript: speech.page,
         RangeTranscript: speech.between,
         **messages.QUERIES,
+        **notes.QUERIES,
     },
     events={
         MeetingScheduled: lifecycle.scheduled,
@@ -142,6 +146,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
         ChunkAdded: speech.added,
         BucketSealed: speech.sealed,
         **messages.EVENTS,
+        **notes.EVENTS,
     },
     topics={
         "state": Topic(
@@ -170,6 +175,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
             events=(ChunkAdded, BucketSealed), snapshot=speech.snapshot, is_batched=True
         ),
         "messages": Topic(events=messages.TOPIC_EVENTS, snapshot=messages.snapshot),
+        "notes": Topic(events=notes.TOPIC_EVENTS, snapshot=notes.snapshot),
     },
     role_of=role_of,
     permissions=PERMISSIONS,
@@ -177,6 +183,8 @@ MEETING: Final[Kind[MeetingState]] = Kind(
     signals_of=lists.signals_of,
     needs=messages.needs,
     load=messages.load,
+    study=notes.study,
+    settle=notes.settle,
     welcome=welcome,
     revokes=lists.revokes,
 )

@@ -66,6 +66,9 @@ ALLOWED_IN: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "messages.delete": OPEN,
         "messages.delete_any": OPEN,
         "messages.react": OPEN,
+        "notes.edit": OPEN,
+        "notes.name_version": OPEN,
+        "notes.discard_branch": OPEN,
     }
 )
 

@@ -5,7 +5,7 @@ Roles
     host         a participant who runs it; one of them is its owner (see ``people``)
     speaker      a participant who speaks
     attendee     a participant who listens, and writes messages and notes
-    transcriber  a participant, usually a bot, who writes down what anybody says
+    transcriber  a participant, usually a bot, who writes down what anybody says; reads the notes
     invited      was invited and has not joined
     left         has left; may come back
     org_admin    an admin of the meeting's organisation who is no participant, until its end
@@ -42,6 +42,9 @@ _ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "messages.delete": "host speaker attendee",
         "messages.delete_any": "host",
         "messages.react": "host speaker attendee",
+        "notes.edit": "host speaker attendee",
+        "notes.name_version": "host speaker attendee",
+        "notes.discard_branch": "host speaker attendee",
         "meeting.get": "host speaker attendee transcriber invited org_admin archivist",
         "participants.list": "host speaker attendee transcriber org_admin archivist",
         "transcript.page": "host speaker attendee transcriber archivist",
@@ -49,10 +52,15 @@ _ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "messages.page": "host speaker attendee archivist",
         "messages.get": "host speaker attendee archivist",
         "messages.history": "host speaker attendee archivist",
+        "notes.sync": "host speaker attendee transcriber archivist",
+        "notes.versions": "host speaker attendee transcriber archivist",
+        "notes.moments": "host speaker attendee transcriber archivist",
+        "notes.branches": "host speaker attendee transcriber archivist",
         "read:state": "host speaker attendee transcriber org_admin archivist",
         "read:participants": "host speaker attendee transcriber org_admin archivist",
         "read:transcript": "host speaker attendee transcriber archivist",
         "read:messages": "host speaker attendee archivist",
+        "read:notes": "host speaker attendee transcriber archivist",
     }
 )
 

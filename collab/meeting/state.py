@@ -8,6 +8,7 @@ from attrs import define, field
 
 from collab.kind import Caller
 from collab.messages import MessageLog
+from collab.notes import NotesLog
 from collab.transcript.state import TranscriptState
 
 # Status of a meeting. "" is a meeting that does not exist.
@@ -59,6 +60,7 @@ class MeetingState:
     people: dict[str, Person] = field(factory=dict)  # By user id, in order of invitation.
     transcript: TranscriptState = field(factory=TranscriptState)
     messages: MessageLog = field(factory=MessageLog)
+    notes: NotesLog = field(factory=NotesLog)
 
 
 def new_state(key: str) -> MeetingState:

@@ -13,11 +13,11 @@ from typing import Protocol
 import pytest
 
 from actors import Batch, Journal, JournalConflict
-from collab.kind import Item, Put, Reader, Remove
+from collab.kind import Item, Listings, Put, Remove
 from collab.storage import SignalRow, StoredSignal
 
 
-class Store(Journal, Reader, Protocol):
+class Store(Journal, Listings, Protocol):
     """The face that applications see."""
 
     data_epoch: str

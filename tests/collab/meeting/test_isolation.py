@@ -44,10 +44,14 @@ RULING = frozenset({"participants.invite", "participants.remove", "participants.
 COMING = frozenset({"participants.join", "participants.leave"})
 SPEAKING = frozenset({"transcript.add", "transcript.add_many"})
 WRITING = frozenset({"messages.post", "messages.edit", "messages.delete", "messages.react"})
+NOTING = frozenset({"notes.edit", "notes.name_version", "notes.discard_branch"})
 ABOUT = frozenset({"meeting.get", "participants.list", "read:state", "read:participants"})
 SPEECH = frozenset({"transcript.page", "transcript.range", "read:transcript"})
 MESSAGES = frozenset({"messages.page", "messages.get", "messages.history", "read:messages"})
-READING = ABOUT | SPEECH | MESSAGES
+NOTES = frozenset(
+    {"notes.sync", "notes.versions", "notes.moments", "notes.branches", "read:notes"}
+)
+READING = ABOUT | SPEECH | MESSAGES | NOTES
 
 EXPECTED: Mapping[str, AbstractSet[str]] = MappingProxyType(
     {
@@ -57,11 +61,12 @@ EXPECTED: Mapping[str, AbstractSet[str]] = MappingProxyType(
         | COMING
         | SPEAKING
         | WRITING
+        | NOTING
         | {"messages.delete_any"}
         | READING,
-        "speaker": COMING | SPEAKING | WRITING | READING,
-        "attendee": COMING | WRITING | READING,
-        "transcriber": COMING | SPEAKING | ABOUT | SPEECH,
+        "speaker": COMING | SPEAKING | WRITING | NOTING | READING,
+        "attendee": COMING | WRITING | NOTING | READING,
+        "transcriber": COMING | SPEAKING | ABOUT | SPEECH | NOTES,
         "invited": COMING | {"meeting.get"},
         "left": {"participants.join"},
         "org_admin": {

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from collab.errors import PermissionDenied
-from collab.kind import Caller, Context, Item, Kind, Put, Signal, Stamp
+from collab.kind import Caller, Context, Happened, Item, Kind, Put, Signal, Stamp
 from protocol.structure import STORAGE, pack, structure, unpack, unstructure
 
 S = TypeVar("S")
@@ -21,6 +21,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.listings: dict[str, dict[int, bytes]] = {}
+        self.history: list[Happened] = []
 
     async def page(
         self,
@@ -39,6 +40,9 @@ class Rows:
     async def get(self, _owner: str, listing: str, positions: Sequence[int]) -> list[Item]:
         rows = self.listings.get(listing, {})
         return [Item(at, rows[at]) for at in sorted(set(positions)) if at in rows]
+
+    async def events(self, _owner: str, *, after: int, limit: int) -> list[Happened]:
+        return [past for past in self.history if past.stamp.seq > after][:limit]
 
     def load(self, listing: str, positions: Sequence[int]) -> list[Item]:
         rows = self.listings.get(listing, {})
@@ -91,6 +95,8 @@ class Stage(Generic[S]):
         finally:
             assert self.dump() == before, "deciding changed the state"
         self.happen(self.caller(who).user_id, outcome.events)
+        if outcome.refusal is not None:
+            raise outcome.refusal
         return outcome.value
 
     def receive(self, signal: Any, source: str = "chat:c") -> None:
@@ -115,6 +121,7 @@ class Stage(Generic[S]):
             self.signals += self.kind.signals_of(self.state, event, stamp)
             self.shut_out += self.kind.revokes(self.state, event)
             self.history.append((stamp, stored))
+            self.rows.history.append(Happened(stamp, stored))
 
     async def look(self, who: str | Caller, query: Any) -> Any:
         """Answer one query."""

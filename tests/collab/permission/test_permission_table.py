@@ -38,6 +38,9 @@ messages.edit              .     x      x      .      .        .    .
 messages.delete            .     x      x      .      .        .    .
 messages.delete_any        .     x      .      .      .        .    .
 messages.react             .     x      x      .      .        .    .
+notes.edit                 .     x      x      .      .        .    .
+notes.name_version         .     x      x      .      .        .    .
+notes.discard_branch       .     x      x      .      .        .    .
 chat.get                   .     x      x      x      x        .    x
 chat.branches              .     x      x      x      x        .    x
 messages.page              .     x      x      x      x        .    x
@@ -45,6 +48,11 @@ messages.get               .     x      x      x      x        .    x
 messages.history           .     x      x      x      x        .    x
 read:state                 .     x      x      x      x        .    .
 read:messages              .     x      x      x      x        .    .
+notes.sync                 .     x      x      x      x        .    x
+notes.versions             .     x      x      x      x        .    x
+notes.moments              .     x      x      x      x        .    x
+notes.branches             .     x      x      x      x        .    x
+read:notes                 .     x      x      x      x        .    .
 read:members               .     x      x      x      .        .    .
 """
 
@@ -77,6 +85,9 @@ messages.edit            .     x      x       x          .         .     .      
 messages.delete          .     x      x       x          .         .     .       .         .        .
 messages.delete_any      .     x      .       .          .         .     .       .         .        .
 messages.react           .     x      x       x          .         .     .       .         .        .
+notes.edit               .     x      x       x          .         .     .       .         .        .
+notes.name_version       .     x      x       x          .         .     .       .         .        .
+notes.discard_branch     .     x      x       x          .         .     .       .         .        .
 meeting.get              .     x      x       x          x         x     .       x         x        .
 participants.list        .     x      x       x          x         .     .       x         x        .
 transcript.page          .     x      x       x          x         .     .       .         x        .
@@ -88,6 +99,11 @@ read:state               .     x      x       x          x         .     .      
 read:participants        .     x      x       x          x         .     .       x         x        .
 read:transcript          .     x      x       x          x         .     .       .         x        .
 read:messages            .     x      x       x          .         .     .       .         x        .
+notes.sync               .     x      x       x          x         .     .       .         x        .
+notes.versions           .     x      x       x          x         .     .       .         x        .
+notes.moments            .     x      x       x          x         .     .       .         x        .
+notes.branches           .     x      x       x          x         .     .       .         x        .
+read:notes               .     x      x       x          x         .     .       .         x        .
 """  # noqa: E501 -- a grid
 
 Cell = tuple[str, str, bool]  # role, action, is it allowed

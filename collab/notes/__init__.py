@@ -1,0 +1,126 @@
+"""A shared document, for any kind: real editors, hostile bytes, no lost word.
+
+A kind with an attribute ``notes: NotesLog`` in its state takes these mappings and functions into
+its declaration; each takes the kind's whole state and touches only ``notes``::
+
+    Kind(
+        commands={**MINE, **notes.COMMANDS},
+        queries={**..., **notes.QUERIES},
+        events={**..., **notes.EVENTS},
+        topics={..., "notes": Topic(events=notes.TOPIC_EVENTS, snapshot=notes.snapshot)},
+        rows=notes.rows, study=notes.study, settle=notes.settle, ...
+    )
+
+``rows`` and ``study`` return nothing for what is not theirs, so they compose.
+
+==============  ==============================================================
+document        the one place around the CRDT library's live document
+admission       which updates are let in
+editing         ``notes.edit``
+writing         the way of every change into the document, and its evolve
+branches        history that the document does not know
+undoing         one's own edits, taken back
+moments         stretches of editing
+preparing       what is found out before deciding, in slices
+view            what readers see
+==============  ==============================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from collab.kind import Answer, Context, Outcome, Put, Remove, Stamp, Tagged
+from collab.notes import branches, editing, moments, view, writing
+from collab.notes.commands import (
+    BranchDiscarded,
+    BranchKept,
+    BranchMerged,
+    BranchOpened,
+    DiscardBranch,
+    EditNotes,
+    ListBranches,
+    ListVersions,
+    NameVersion,
+    NotesImported,
+    NotesRestored,
+    NotesUndone,
+    NotesUpdated,
+    PageMoments,
+    SyncNotes,
+    VersionNamed,
+)
+from collab.notes.preparing import study
+from collab.notes.state import HasNotes, NotesLog
+from collab.notes.view import snapshot
+
+COMMANDS: Final[Mapping[type[Tagged], Callable[[HasNotes, Any, Context], Outcome]]] = (
+    MappingProxyType(
+        {
+            EditNotes: editing.edit,
+            NameVersion: view.name_version,
+            DiscardBranch: branches.discard,
+        }
+    )
+)
+
+QUERIES: Final[Mapping[type[Tagged], Callable[[HasNotes, Any, Context], Answer]]] = (
+    MappingProxyType(
+        {
+            SyncNotes: view.sync,
+            ListVersions: view.list_versions,
+            ListBranches: view.list_branches,
+            PageMoments: moments.page,
+        }
+    )
+)
+
+EVENTS: Final[Mapping[type[Tagged], Callable[[HasNotes, Any, Stamp], None]]] = MappingProxyType(
+    {
+        NotesUpdated: writing.written,
+        NotesUndone: writing.written,
+        NotesRestored: writing.written,
+        NotesImported: writing.written,
+        VersionNamed: view.version_named,
+        BranchKept: branches.kept,
+        BranchOpened: branches.opened,
+        BranchMerged: branches.merged,
+        BranchDiscarded: branches.discarded,
+    }
+)
+
+# What a branch holds is for whoever asks for it, not for everybody.
+TOPIC_EVENTS: Final[tuple[type[Tagged], ...]] = tuple(
+    event for event in EVENTS if event is not BranchKept
+)
+
+_WRITTEN: Final = frozenset({NotesUpdated, NotesUndone, NotesRestored, NotesImported, BranchMerged})
+
+
+def rows(state: HasNotes, event: Any, stamp: Stamp) -> Sequence[Put | Remove]:
+    """Return what an event stores beside itself; nothing for events of others."""
+    if type(event) in _WRITTEN:
+        return [*writing.rows(state, stamp), *branches.rows(event, stamp)]
+    return branches.rows(event, stamp)
+
+
+def settle(state: HasNotes) -> None:
+    """Bring the saved bytes up to date before a snapshot."""
+    state.notes.doc.settle()
+
+
+__all__ = [
+    "COMMANDS",
+    "EVENTS",
+    "QUERIES",
+    "TOPIC_EVENTS",
+    "EditNotes",
+    "HasNotes",
+    "NotesLog",
+    "rows",
+    "settle",
+    "snapshot",
+    "study",
+]

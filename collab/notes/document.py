@@ -1,0 +1,269 @@
+"""The one place that touches pycrdt's live document. Everything that it may do to us ends here.
+
+* A Rust panic is a ``BaseException``; here it becomes :class:`DocumentFault`, an ordinary crash of
+  the actor: the activation is dropped and replayed, and only the sender sees an error.
+* An update whose dependency is missing would be held back in silence and dropped from the next
+  encoded state. Callers apply nothing that ``missing`` names; after applying we look whether the
+  clocks did advance, and before a snapshot whether they are what we think.
+* Nothing here awaits: a transaction never spans an await.
+
+The document is built when it is first needed: a document that nobody touches costs nothing, and
+the first reader of one at rest gets the saved bytes as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pycrdt
+from attrs import define, field
+
+from collab.limits import NOTES_BYTES_MAX
+from collab.notes.errors import DocumentFault
+from protocol.yjs import (
+    NestingIndex,
+    NestingPlan,
+    UpdateReport,
+    WalkLimits,
+    decode_state_vector,
+    walk_steps,
+)
+from protocol.yjs.limits import CLOCK_MAX, DOCUMENT_CLIENTS_MAX
+from protocol.yjs.reader import varuint
+
+EMPTY: Final = b"\x00\x00"  # The update that changes nothing.
+_REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
+_MEASURED_EVERY_BYTES: Final = 65_536
+_OWN_STATE: Final = WalkLimits(  # It was checked piece by piece, and only has to be read.
+    update_bytes_max=4 * NOTES_BYTES_MAX,
+    structs_max=4 * NOTES_BYTES_MAX,
+    clients_max=DOCUMENT_CLIENTS_MAX,
+    deletes_max=4 * NOTES_BYTES_MAX,
+    clock_leap_max=CLOCK_MAX - 1,
+    roots_max=4 * NOTES_BYTES_MAX,
+)
+
+
+@contextmanager
+def no_panic() -> Iterator[None]:
+    """Turn whatever the CRDT library raises into a crash of this document alone.
+
+    Raises:
+      DocumentFault: it panicked or failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise DocumentFault(f"{type(error).__name__}: {error}") from error
+    except BaseException as error:
+        # Only a panic is ours: trio's Cancelled, KeyboardInterrupt and their like go on.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DocumentFault(f"panic: {error}") from error
+
+
+class _Live:
+    """A built document, and what is known of it."""
+
+    __slots__ = ("added_bytes", "changes", "clocks", "doc", "index", "measured_bytes", "whole")
+
+    def __init__(self) -> None:
+        self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
+        self.changes = 0  # Transactions that changed something.
+        self.clocks: dict[int, int] = {}  # The state vector.
+        self.index: NestingIndex | None = None  # Built for the first edit.
+        self.whole: bytes | None = None  # The encoded state, until the next change.
+        self.measured_bytes = 0  # Of the encoded state, when it was encoded last;
+        self.added_bytes = 0  # and of the updates since.
+        self.doc.observe(self._changed)
+
+    def _changed(self, _event: pycrdt.TransactionEvent) -> None:
+        self.changes += 1
+
+
+@define
+class SharedDoc:
+    """One document: ``saved`` is what a snapshot holds, the rest is built from it on demand."""
+
+    saved: bytes = EMPTY
+    _live: _Live | None = field(init=False, default=None, eq=False, repr=False)
+    # Replayed updates that the live document has not seen, and applied ones not yet evolved.
+    _behind: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
+    _ahead: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
+
+    # ------------------------------------------------------------ the event's two ways in
+
+    def apply(self, update: bytes, report: UpdateReport, plan: NestingPlan) -> bool:
+        """Apply *update* for the event that is being decided; return whether it changed anything.
+
+        Raises:
+          DocumentFault: it could not be applied whole. The document is unusable then.
+        """
+        live = self._opened()
+        before = live.changes
+        with no_panic():
+            live.doc.apply_update(update)
+            state = live.doc.get_state()
+        for client, (_, end) in report.clocks.items():
+            clock = max(end, live.clocks.get(client, 0))
+            # The pair as it must stand in the state vector: a search is cheaper than reading all.
+            if varuint(client) + varuint(clock) not in state:
+                raise DocumentFault(f"client {client} did not advance to {clock}")
+            live.clocks[client] = clock
+        if live.changes == before:
+            return False
+        assert live.index is not None, "the plan was made with it"
+        live.index.commit(plan)
+        live.whole = None
+        live.added_bytes += len(update)
+        self._ahead.append(update)
+        return True
+
+    def take_in(self, update: bytes) -> None:
+        """Evolve: the live path has applied it already, a replay applies it when it is needed."""
+        if self._ahead and self._ahead[0] is update:
+            del self._ahead[0]
+            return
+        assert not self._ahead, "an event was decided that did not happen"
+        self._behind.append(update)
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def clocks(self) -> Mapping[int, int]:
+        """The state vector: client id to number of its clocks."""
+        return self._opened().clocks
+
+    @property
+    def is_empty(self) -> bool:
+        """True before the first edit ever."""
+        return (
+            self.saved == EMPTY
+            and not self._behind
+            and (self._live is None or not self._live.clocks)
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """True if the next edit finds everything built."""
+        live = self._live
+        return live is not None and live.index is not None and not self._behind
+
+    @property
+    def index(self) -> NestingIndex:
+        """Depths of everything in it, built when first asked for."""
+        live = self._opened()
+        if live.index is None:
+            _exhaust(self._index_steps(live))
+        assert live.index is not None
+        return live.index
+
+    def whole(self) -> bytes:
+        """Return the document's whole state as an update.
+
+        Raises:
+          DocumentFault: it cannot be encoded.
+        """
+        if self._live is None and not self._behind:
+            return self.saved
+        live = self._opened()
+        if live.whole is None:
+            with no_panic():
+                live.whole = live.doc.get_update()
+            live.measured_bytes = len(live.whole)
+            live.added_bytes = 0
+        return live.whole
+
+    def has_room(self, more_bytes: int) -> bool:
+        """Say whether the whole state stays within ``NOTES_BYTES_MAX`` with so many bytes more.
+
+        An update adds at most its own size. At the bound the state is encoded to learn its real
+        size, but not for every keystroke.
+        """
+        live = self._opened()
+        room = NOTES_BYTES_MAX - more_bytes
+        if live.measured_bytes + live.added_bytes <= room:
+            return True
+        if live.added_bytes < _MEASURED_EVERY_BYTES:
+            return False
+        return len(self.whole()) <= room
+
+    def state_vector(self) -> bytes:
+        """Return the state vector as bytes. Raises: DocumentFault."""
+        with no_panic():
+            return self._opened().doc.get_state()
+
+    def since(self, state_vector: bytes) -> bytes:
+        """Return what a document with *state_vector*, which was checked, lacks.
+
+        Raises:
+          DocumentFault: it cannot be encoded.
+        """
+        if state_vector in (b"", b"\x00"):
+            return self.whole()
+        with no_panic():
+            return self._opened().doc.get_update(state_vector)
+
+    # ------------------------------------------------------------ building and saving
+
+    def settle(self) -> None:
+        """Bring ``saved`` up to date. Never while something is held back: it would be lost.
+
+        Raises:
+          DocumentFault: it cannot be encoded, or holds other clocks than we believe.
+        """
+        if self._live is None and not self._behind:
+            return
+        live = self._opened()
+        assert not self._ahead, "saved between deciding and evolving"
+        if decode_state_vector(self.state_vector()) != live.clocks:
+            raise DocumentFault("the document's clocks are not those of its updates")
+        self.saved = self.whole()
+
+    def open_steps(self) -> Generator[None]:
+        """Build document and index, yielding between slices of about 2 ms."""
+        yield from self._open_steps()
+        live = self._live
+        assert live is not None
+        if live.index is None:
+            yield from self._index_steps(live)
+
+    def _opened(self) -> _Live:
+        if self._live is None or self._behind:
+            _exhaust(self._open_steps())
+        assert self._live is not None
+        return self._live
+
+    def _open_steps(self) -> Generator[None]:
+        live = self._live
+        if live is None:
+            live = _Live()
+            with no_panic():
+                live.doc.apply_update(self.saved)
+            yield
+        behind, self._behind = self._behind, []
+        for count, update in enumerate(behind, start=1):
+            with no_panic():
+                live.doc.apply_update(update)
+            if not count % _REPLAYED_AT_ONCE:
+                yield
+        if self._live is None or behind:
+            with no_panic():
+                live.clocks = dict(decode_state_vector(live.doc.get_state()))
+            live.whole = live.index = None
+            live.measured_bytes = len(self.saved)
+            live.added_bytes = sum(map(len, behind))
+        self._live = live
+
+    def _index_steps(self, live: _Live) -> Generator[None]:
+        index = NestingIndex()
+        report = yield from walk_steps(self.whole(), _OWN_STATE)
+        index.commit((yield from index.plan_steps(report)))
+        live.index = index
+
+
+def _exhaust(steps: Generator[None]) -> None:
+    for _ in steps:
+        pass

@@ -1,0 +1,76 @@
+"""``notes.edit``: a client's bytes become part of the document, or are refused and audited.
+
+For a document applying *is* deciding: an update that cannot be applied is refused there. So the
+document is ahead of the state until the event is evolved; nothing is refused after it was applied,
+and what goes wrong from there on is a crash, after which the document is replayed.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from collab.errors import CollabError
+from collab.kind import Context, Outcome
+from collab.notes import branches
+from collab.notes.admission import Known, UnknownHistory, judge
+from collab.notes.commands import EditNotes, NotesUpdated
+from collab.notes.errors import NotesMalformed
+from collab.notes.state import HasNotes, NotesLog
+from collab.notes.writing import write
+from protocol.yjs import UpdateRefused, UpdateReport, walk
+
+_audit = logging.getLogger("collab.audit")
+
+
+def edit(state: HasNotes, command: EditNotes, context: Context) -> Outcome:
+    """Apply an update. What is known already, in whole, changes nothing.
+
+    Raises:
+      NotesMalformed, NotesMissingHistory, NotesForeignClient, NotesTooLarge: nothing happened.
+      NotesBranched, NotesForeignClient: as the outcome's refusal: it was kept as a branch.
+      DocumentFault: a crash; see ``collab.notes.document``.
+    """
+    try:
+        outcome = _edit(state.notes, command, context)
+    except CollabError as refusal:
+        _note(refusal, command, context)
+        raise
+    if outcome.refusal is not None:
+        _note(outcome.refusal, command, context)
+    return outcome
+
+
+def _edit(log: NotesLog, command: EditNotes, context: Context) -> Outcome:
+    update, report = command.update, _report_of(command)
+    verdict = judge(log, report, context.caller.user_id)
+    if isinstance(verdict, Known):
+        return Outcome(value={})
+    if isinstance(verdict, UnknownHistory):
+        return branches.keep(log, update, verdict, context)
+    written = write(log, update, report, verdict)
+    return Outcome([NotesUpdated(**written)] if written else (), {})
+
+
+def _report_of(command: EditNotes) -> UpdateReport:
+    study = command.study
+    try:
+        if study.refusal is not None:
+            raise study.refusal
+        return study.report if study.report is not None else walk(command.update)
+    except UpdateRefused as refusal:
+        raise NotesMalformed(str(refusal)) from None
+
+
+def _note(refusal: CollabError, command: EditNotes, context: Context) -> None:
+    """Leave an entry for whoever looks after attacks and broken clients."""
+    _audit.warning(
+        "%s refused: %s",
+        command.TAG,
+        refusal.message,
+        extra={
+            "user": context.caller.user_id,
+            "target": context.target,
+            "code": refusal.code,
+            "size": len(command.update),
+        },
+    )

@@ -1,0 +1,44 @@
+"""Undo of one's own edits, over any connection and across restarts.
+
+What can be taken back is remembered as *bursts*: seqs of one user's edits without a pause longer
+than ``NOTES_UNDO_PAUSE_MS``. Their bytes are in the journal; to take a burst back, the document
+before it is seen again (``preparing``), the burst and what came after it are played into it with
+the library's undo in between, and what the undo did becomes one event of its own, written with the
+user's pen. So an undo takes back the user's own changes only, and leaves what others wrote since.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collab.kind import Stamp
+from collab.limits import NOTES_UNDO_BURST_MAX, NOTES_UNDO_PAUSE_MS, NOTES_UNDO_USERS_MAX
+from collab.notes.commands import NotesUndone, NotesUpdated
+from collab.notes.state import Burst, NotesLog, UndoStacks
+
+
+def remember(log: NotesLog, event: Any, stamp: Stamp) -> None:
+    """Evolve: what its author can take back from now on."""
+    stacks = log.stacks.pop(stamp.by, None) or UndoStacks()
+    log.stacks[stamp.by] = stacks  # At the end: the longest idle user is forgotten first.
+    if len(log.stacks) > NOTES_UNDO_USERS_MAX:
+        del log.stacks[next(iter(log.stacks))]
+    if type(event) is NotesUndone:
+        taken, other = (stacks.redo, stacks.undo) if event.redo else (stacks.undo, stacks.redo)
+        del taken[-1:]
+        other.append(Burst([stamp.seq], is_closed=True, until_ms=stamp.at_ms))
+        return
+    stacks.redo.clear()
+    newest = stacks.undo[-1] if stacks.undo else None
+    if (
+        newest is not None
+        and not newest.is_closed
+        and type(event) is NotesUpdated
+        and stamp.at_ms - newest.until_ms <= NOTES_UNDO_PAUSE_MS
+        and len(newest.seqs) < NOTES_UNDO_BURST_MAX
+    ):
+        newest.seqs.append(stamp.seq)
+        newest.until_ms = stamp.at_ms
+    else:
+        is_closed = type(event) is not NotesUpdated
+        stacks.push(Burst([stamp.seq], is_closed=is_closed, until_ms=stamp.at_ms))

@@ -1,0 +1,130 @@
+"""The way of every change into the document: judged, applied, and what its event must say of it.
+
+Used by all commands that change it, be the update a client's or of our own making.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final, TypedDict
+
+from collab.errors import Conflict
+from collab.kind import Context, Put, Stamp
+from collab.limits import NOTES_STATE_EVERY
+from collab.notes import moments, undoing
+from collab.notes.admission import Admitted, UnknownHistory, judge
+from collab.notes.commands import NotesUpdated
+from collab.notes.errors import DocumentFault
+from collab.notes.state import HasNotes, NotesLog
+from protocol.yjs import RootKind, UpdateReport, walk
+
+STATES: Final = "notes_at"  # Listing of stored states; position = seq of the event after which.
+# The surest sign first: an element has keys as well, and a rich text may hold embedded values.
+_KINDS: Final = (RootKind.XML, RootKind.TEXT, RootKind.ARRAY, RootKind.MAP)
+
+
+class Written(TypedDict):
+    """The fields that every event with an update has."""
+
+    update: bytes
+    new_clients: list[int]
+    new_roots: dict[str, str]
+
+
+def write(log: NotesLog, update: bytes, report: UpdateReport, admitted: Admitted) -> Written | None:
+    """Apply what was admitted; None: it changed nothing after all.
+
+    From here on nothing may be refused.
+
+    Raises:
+      DocumentFault: a crash.
+    """
+    if not log.doc.apply(update, report, admitted.plan):
+        return None
+    return Written(
+        update=update,
+        new_clients=admitted.new_clients,
+        new_roots={
+            name: _kind_of(kinds) for name, kinds in report.roots.items() if name not in log.roots
+        },
+    )
+
+
+def write_own(log: NotesLog, update: bytes, user_id: str) -> Written:
+    """Apply an update that was made here for *user_id*, with :func:`pen_of` them.
+
+    Raises:
+      Conflict: it changes nothing.
+      NotesTooLarge: a bound would be passed.
+      DocumentFault: a crash.
+    """
+    report = walk(update)
+    verdict = judge(log, report, user_id)
+    if isinstance(verdict, UnknownHistory):
+        raise DocumentFault("a client id of our own is somebody else's")
+    written = write(log, update, report, verdict) if isinstance(verdict, Admitted) else None
+    if written is None:
+        raise Conflict("there is nothing to change")
+    return written
+
+
+def pen_of(log: NotesLog, context: Context) -> int:
+    """Return the client id under which the server writes for the caller.
+
+    The one they have already, else a new one: 32 random bits, as editors draw theirs.
+    """
+    user_id = context.caller.user_id
+    pen = log.pens.get(user_id)
+    if pen is not None:
+        return pen
+    while True:
+        drawn = hashlib.blake2b(context.new_id().encode(), digest_size=4, key=user_id.encode()[:64])
+        pen = int.from_bytes(drawn.digest(), "big")
+        if pen not in log.clients:
+            return pen
+
+
+def _kind_of(kinds: frozenset[RootKind]) -> str:
+    return next((kind.value for kind in _KINDS if kind in kinds), "")
+
+
+def written(state: HasNotes, event: Any, stamp: Stamp) -> None:
+    """Evolve any event that has an update."""
+    log = state.notes
+    log.doc.take_in(event.update)
+    for client in event.new_clients:
+        log.clients[client] = stamp.by
+    if event.new_clients and type(event) is not NotesUpdated:
+        log.pens[stamp.by] = event.new_clients[0]
+    log.roots.update(event.new_roots)
+    log.seq = stamp.seq
+    log.edits += 1
+    log.edits_since += 1
+    log.bytes_since += len(event.update)
+    if _is_state_due(log):
+        log.stored_seq = stamp.seq
+        log.bytes_before += log.bytes_since
+        log.edits_since = log.bytes_since = 0
+    moments.extend(log, stamp)
+    undoing.remember(log, event, stamp)
+
+
+def _is_state_due(log: NotesLog) -> bool:
+    """Say whether a state is to be stored, so that moments after it are quick to see again.
+
+    States take about as many bytes as the updates between them: a long document is stored less
+    often than a short one.
+    """
+    if log.edits_since < NOTES_STATE_EVERY:
+        return False
+    return log.bytes_since >= log.bytes_before // 4 or log.edits_since >= 10 * NOTES_STATE_EVERY
+
+
+def rows(state: HasNotes, stamp: Stamp) -> Sequence[Put]:
+    """Return the rows of an event that has an update: ended moments, and a state if it is due."""
+    log = state.notes
+    ended = moments.rows(log)
+    if log.stored_seq != stamp.seq:
+        return ended
+    return [*ended, Put(STATES, stamp.seq, log.doc.whole())]
