@@ -68,8 +68,7 @@ def from_markdown(doc: Doc[Any], root: str, markdown: str) -> None:
     after stays as it is, with its history.
 
     Raises:
-      ValueError: it is nested too deeply, or has too many brackets in one place. Nothing has
-        changed.
+      ValueError: lists and quotes are nested too deeply. Nothing has changed.
     """
     shape = read_note(doc, root).shape
     if shape == "plain":

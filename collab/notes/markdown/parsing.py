@@ -38,9 +38,6 @@ from collab.notes.markdown.tree import (
 
 # Levels of Markdown become levels of elements; a document takes 64, paragraph and words included.
 PARSER_NESTING_MAX: Final = 60
-# Open brackets that may be links cost the parser their square: so many take 50 ms.
-BRACKETS_MAX: Final = 5_000
-_BLANK_LINE: Final = re.compile(r"\n[ \t>]*\n")
 _TASK: Final = re.compile(r"\[([ xX])\](?: |$)")
 
 
@@ -48,15 +45,11 @@ def parse_markdown(text: str) -> tuple[Block, ...]:
     """Return the blocks of *text*. Any text is Markdown.
 
     Raises:
-      ValueError: quotes and lists are nested deeper than ``PARSER_NESTING_MAX``, or there are more
-        than ``BRACKETS_MAX`` brackets without an empty line between them.
+      ValueError: quotes and lists are nested deeper than ``PARSER_NESTING_MAX``.
     """
-    text = clean(text)
-    if any(part.count("[") > BRACKETS_MAX for part in _BLANK_LINE.split(text)):
-        raise ValueError(f"more than {BRACKETS_MAX} brackets without an empty line between them")
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": PARSER_NESTING_MAX})
     parser.enable("strikethrough")
-    tokens = parser.parse(text)
+    tokens = parser.parse(clean(text))
     if any(token.level >= PARSER_NESTING_MAX - 1 for token in tokens):
         # The parser leaves out what is nested deeper; better nothing than a part.
         raise ValueError(f"nested deeper than {PARSER_NESTING_MAX} levels")
