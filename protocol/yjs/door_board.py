@@ -123,7 +123,8 @@ class AwarenessBoard:
         if not is_own and self._count_of(session) >= AWARENESS_OWN_CLIENTS_MAX:
             return False
         self._gone.pop(entry.client, None)
-        self._held[entry.client] = _Held(session, user, entry.clock, state)
+        # Yjs clients never show a first state of clock 0; everybody's should be seen at once.
+        self._held[entry.client] = _Held(session, user, max(entry.clock, 1), state)
         return True
 
     def _count_of(self, session: str) -> int:
