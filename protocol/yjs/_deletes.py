@@ -12,6 +12,8 @@ from protocol.yjs.report import Span
 class DeleteReader(Cursor):
     """Reads the delete set of one update."""
 
+    __slots__ = ("_client", "_ranges", "_ranges_left", "deletes")
+
     def __init__(self, update: bytes, limits: WalkLimits, pos: int) -> None:
         super().__init__(update, limits, pos)
         self.deletes: dict[int, list[Span]] = {}
@@ -19,12 +21,20 @@ class DeleteReader(Cursor):
         self._ranges: list[Span] = []
         self._ranges_left = limits.deletes_max
 
-    @property
-    def is_in_section(self) -> bool:
-        """True until the section at hand was read to its end."""
-        return self._left > 0
+    def read_slice(self) -> bool:
+        """Read on until the slice is used up (False) or all sections were read (True)."""
+        while self.units > 0:
+            if self._left:
+                self._read_ranges()
+            elif self._sections:
+                self._sections -= 1
+                self.units -= 1
+                self._open_section()
+            else:
+                return True
+        return False
 
-    def open_section(self) -> None:
+    def _open_section(self) -> None:
         """Read a section's head."""
         client, self.pos = read_varuint(self._update, self.pos)
         if client in self.deletes:
@@ -36,7 +46,7 @@ class DeleteReader(Cursor):
             self.deletes[client] = self._ranges
         self._client = client
 
-    def read_slice(self) -> None:
+    def _read_ranges(self) -> None:
         """Read on until the slice is used up or the section ends."""
         update, ranges = self._update, self._ranges
         pos, left, units = self.pos, self._left, self.units
@@ -58,9 +68,6 @@ class DeleteReader(Cursor):
                 raise UpdateRefused("bad_delete_set", f"{self._client}, {start} follows {free}")
             free = start + length
             ranges.append((start, free))
+        if free > CLOCK_MAX:
+            raise UpdateRefused("clock_overflow", f"deletions up to {self._client}, {free}")
         self.pos, self._left, self.units = pos, left, units
-
-    def close_section(self) -> None:
-        """Check where the section's last, and so highest, range ends."""
-        if self._ranges and self._ranges[-1][1] > CLOCK_MAX:
-            raise UpdateRefused("clock_overflow", f"deletions up to {self._ranges[-1]}")

@@ -42,6 +42,25 @@ _BLANK: Final = frozenset({GC, SKIP})
 class StructReader(Cursor):
     """Reads the sections of one update. See the module."""
 
+    __slots__ = (
+        "_client",
+        "_clock",
+        "_clock_max",
+        "_contents",
+        "_own",
+        "_run_parent",
+        "_run_start",
+        "_section_runs",
+        "_start",
+        "clocks",
+        "counts",
+        "far",
+        "gaps",
+        "roots",
+        "runs",
+        "struct_count",
+    )
+
     def __init__(self, update: bytes, limits: WalkLimits, pos: int) -> None:
         super().__init__(update, limits, pos)
         self._contents = ContentReader(update, limits)
@@ -68,23 +87,29 @@ class StructReader(Cursor):
         """Depth of the deepest value so far."""
         return self._contents.value_depth
 
-    @property
-    def is_in_section(self) -> bool:
-        """True until the section at hand was read to its end."""
-        return self._left > 0 or bool(self._contents.pending)
-
-    def read_slice(self) -> None:
-        """Read on until the slice is used up or the section ends."""
+    def read_slice(self) -> bool:
+        """Read on until the slice is used up (False) or all sections were read (True)."""
         contents = self._contents
-        while self.is_in_section and self.units > 0:
-            if contents.pending:
-                self.pos = contents.read_values(self.pos, self.units)
+        while self.units > 0:
+            if self._left or contents.pending:
+                if contents.pending:
+                    self.pos = contents.read_values(self.pos, self.units)
+                else:
+                    self._read_structs()
+                if contents.units:
+                    self.units -= contents.units
+                    contents.units = 0
+                if not self._left and not contents.pending:
+                    self._close_section()
+            elif self._sections:
+                self._sections -= 1
+                self.units -= 2  # Opening and closing one costs that much more than a struct.
+                self._open_section()
             else:
-                self._read_structs()
-            self.units -= contents.units
-            contents.units = 0
+                return True
+        return False
 
-    def open_section(self) -> None:
+    def _open_section(self) -> None:
         """Read a section's head."""
         left = self._left = self.count(self._limits.structs_max, "too_many_structs")
         if not left:
@@ -105,7 +130,7 @@ class StructReader(Cursor):
         self._run_start = _NOWHERE
         self._run_parent = None
 
-    def close_section(self) -> None:
+    def _close_section(self) -> None:
         """Note what the section covered."""
         client, clock = self._client, self._clock
         self.clocks[client] = (self._start, clock)
@@ -124,17 +149,17 @@ class StructReader(Cursor):
         while left and units > 0 and not contents.pending:
             left -= 1
             units -= 1
-            info = update[pos]
+            flags = update[pos]
             pos += 1
-            kind = info & _KIND
-            if info in _BLANK:
+            kind = flags & _KIND
+            if flags in _BLANK:
                 self._clock = clock
-                length, pos = self._read_blank(info, pos)
+                length, pos = self._read_blank(flags, pos)
             else:
-                if info & _ORIGINS:
+                if flags & _ORIGINS:
                     origin = right = None
                     is_near = True
-                    if info & _HAS_ORIGIN:
+                    if flags & _HAS_ORIGIN:
                         if update.startswith(own, pos):
                             pos += own_len
                             at = update[pos]
@@ -148,14 +173,14 @@ class StructReader(Cursor):
                         else:
                             origin, pos = self._read_id(pos, clock)
                             is_near = False
-                    if info & _HAS_RIGHT:
+                    if flags & _HAS_RIGHT:
                         right, pos = self._read_id(pos, clock)
                         is_near &= right[0] == client and right[1] >= self._run_start
                     if not is_near:
                         self._start_run(Run(clock, origin, right, 0), None)
                 else:
                     self._clock = clock
-                    pos = self._read_parent(info, pos)
+                    pos = self._read_parent(flags, pos)
                 if kind == STRING:
                     length = update[pos]
                     pos += 1
@@ -183,11 +208,11 @@ class StructReader(Cursor):
             raise UpdateRefused("clock_overflow", f"client {self._client} would reach {clock}")
         raise UpdateRefused("clock_leap", f"client {self._client} from {self._start} to {clock}")
 
-    def _read_blank(self, info: int, pos: int) -> tuple[int, int]:
+    def _read_blank(self, flags: int, pos: int) -> tuple[int, int]:
         """Read a garbage struct or a gap at *pos*; return its length and its end."""
         length, pos = read_varuint(self._update, pos)
         clock = self._clock
-        if info == SKIP:
+        if flags == SKIP:
             gaps = self.gaps.setdefault(self._client, [])
             if clock == self._start or (gaps and gaps[-1][1] == clock):
                 raise UpdateRefused("misplaced_skip", f"at {self._client}, {clock}")
@@ -219,7 +244,7 @@ class StructReader(Cursor):
             self.far[client] = at
         return (client, at), pos
 
-    def _read_parent(self, info: int, pos: int) -> int:
+    def _read_parent(self, flags: int, pos: int) -> int:
         """Read the parent, and the key if there is one, of a struct without origins."""
         update = self._update
         flag = update[pos]
@@ -238,21 +263,21 @@ class StructReader(Cursor):
             parent, pos = self._read_id(pos, self._clock)
             if self._run_parent != parent:
                 self._start_run(Run(self._clock, parent, None, 1), parent)
-        if info & _HAS_KEY:
+        if flags & _HAS_KEY:
             pos = self._contents.key(pos, self._limits.key_bytes_max)
         if name is not None:
-            self._note_root(name, info, update[pos])
+            self._note_root(name, flags, update[pos])
         return pos
 
-    def _note_root(self, name: str, info: int, first: int) -> None:
+    def _note_root(self, name: str, flags: int, first: int) -> None:
         """Remember what a child tells of root *name*; *first* is the first byte of its content."""
         kinds = self.roots.get(name)
         if kinds is None:
             if len(self.roots) == self._limits.roots_max:
                 raise UpdateRefused("too_many_roots", f"more than {self._limits.roots_max}")
             kinds = self.roots[name] = set()
-        kind = info & _KIND
-        if info & _HAS_KEY:
+        kind = flags & _KIND
+        if flags & _HAS_KEY:
             kinds.add(RootKind.MAP)
         elif kind in (STRING, FORMAT, EMBED):
             kinds.add(RootKind.TEXT)

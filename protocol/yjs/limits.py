@@ -29,7 +29,7 @@ DOCUMENT_CLIENTS_MAX: Final = 65_536
 # Slices: a unit is a struct, value or range, or some bytes of text; at most about 3 µs.
 SLICE_UNITS: Final = 600
 TEXT_BYTES_PER_UNIT: Final = 1_024
-JSON_BYTES_PER_UNIT: Final = 64
+JSON_BYTES_PER_UNIT: Final = 16
 
 # Messages.
 DOCUMENT_NAME_BYTES_MAX: Final = 512  # A target and, for Hocuspocus, a session id.

@@ -120,27 +120,27 @@ class NestingIndex:
         resolver = _Resolver(report, self._lines)
         additions: dict[int, tuple[int, Sequence[tuple[int, int]]]] = {}
         deepest = run_count = new_clients = units = 0
-        for client, (_, end) in report.clocks.items():
-            line = self._lines.get(client)
-            known = line.end if line is not None else 0
-            if end <= known:
+        for client, section in resolver.sections.items():
+            units += 1
+            if section.end <= section.known:
                 continue  # All of it is old.
-            new_clients += line is None
-            last = line.depths[-1] if line is not None else _UNKNOWN
+            new_clients += section.line is None
+            last = section.line.depths[-1] if section.line is not None else _UNKNOWN
             fresh: list[tuple[int, int]] = []
-            for index, run in enumerate(report.runs[client]):
-                if resolver.end_of(client, index) <= known:
-                    continue
-                units += resolver.resolve(client, index)
+            for index in range(section.first_new(), len(section.runs)):
+                depth = section.depths[index]
+                if depth <= _UNKNOWN:
+                    units += resolver.resolve(section, index)
+                    depth = section.depths[index]
+                units += 1
                 if units > SLICE_UNITS:
                     yield
                     units = 0
-                depth = resolver.depths[client][index]
                 if depth != last:
-                    fresh.append((max(run.start, known), depth))
+                    fresh.append((max(section.starts[index], section.known), depth))
                     last = depth
                     deepest = max(deepest, depth)
-            additions[client] = (end, fresh)
+            additions[client] = (section.end, fresh)
             run_count += len(fresh)
         if deepest > self._nesting_max:
             raise UpdateRefused("too_deep", f"shared types deeper than {self._nesting_max}")
@@ -173,81 +173,91 @@ class NestingIndex:
 def levels_shown(report: UpdateReport) -> int:
     """Return the depth that *report* shows by itself, as if everything it builds on were a root."""
     resolver = _Resolver(report, {})
-    for client, runs in report.runs.items():
-        for index in range(len(runs)):
-            resolver.resolve(client, index)
-    return max((max(depths) for depths in resolver.depths.values() if depths), default=0)
+    for section in resolver.sections.values():
+        for index in range(len(section.runs)):
+            resolver.resolve(section, index)
+    depths = (max(section.depths) for section in resolver.sections.values())
+    return max(depths, default=0)
+
+
+class _Section:
+    """One client's part of an update: runs, where they start, and their depths once found."""
+
+    __slots__ = ("depths", "end", "known", "line", "runs", "starts")
+
+    def __init__(self, runs: Sequence[Run], end: int, line: _Line | None) -> None:
+        self.runs = runs
+        self.starts = [run[0] for run in runs]
+        self.depths = [_UNKNOWN] * len(runs)
+        self.end = end
+        self.line = line
+        self.known = 0 if line is None else line.end  # Clocks that the document has already.
+
+    def first_new(self) -> int:
+        """Return the first run that does not lie within what is known already."""
+        return max(0, bisect_right(self.starts, self.known) - 1)
+
+    def at_least_known(self, start: int, depth: int) -> int:
+        """Return *depth*, or that of the run's beginning if the document has it and it is deeper.
+
+        What the update says of structs that the document has already is ignored by the document,
+        but those that follow lie beside the real ones.
+        """
+        if self.line is not None and start < self.known:
+            return max(depth, self.line.deepest(start))
+        return depth
 
 
 class _Resolver:
     """Depths of one update's runs; a run may lean on runs that are read after it."""
 
     def __init__(self, report: UpdateReport, lines: Mapping[int, _Line]) -> None:
-        self._clocks = report.clocks
-        self._runs = report.runs
         self._lines = lines
-        self._starts = {client: [run.start for run in runs] for client, runs in report.runs.items()}
-        self.depths = {client: [_UNKNOWN] * len(runs) for client, runs in report.runs.items()}
+        self.sections = {
+            client: _Section(runs, report.clocks[client][1], lines.get(client))
+            for client, runs in report.runs.items()
+        }
 
-    def end_of(self, client: int, index: int) -> int:
-        starts = self._starts[client]
-        return starts[index + 1] if index + 1 < len(starts) else self._clocks[client][1]
-
-    def resolve(self, client: int, index: int) -> int:
+    def resolve(self, section: _Section, index: int) -> int:
         """Find the depth of one run and of those it leans on; return how many runs were visited.
 
         Raises:
           UpdateRefused: ``circular``.
         """
         visits = 0
-        stack = [(client, index)]
+        stack = [(section, index)]
         while stack:
             visits += 1
-            client, index = stack[-1]
-            if self.depths[client][index] > 0:
+            section, index = stack[-1]
+            if section.depths[index] > _UNKNOWN:
                 stack.pop()
                 continue
-            run = self._runs[client][index]
-            depth = 0 if run.left or run.right else 1
+            start, left, right, up = section.runs[index]
+            depth = 0 if left or right else 1
             waits = False
-            for ref in (run.left, run.right):
+            for ref in (left, right):
                 if ref is None:
                     continue
-                place = self._place(ref)
-                below = self._settled(ref) if place is None else self.depths[place[0]][place[1]]
-                if place is not None and below <= _UNKNOWN:
-                    if below == _UNDER_WAY:
-                        raise UpdateRefused("circular", f"{ref} and {client}, {run.start}")
-                    stack.append(place)
-                    waits = True
-                depth = max(depth, below)
-            self.depths[client][index] = (
-                _UNDER_WAY if waits else self._at_least_known(client, run, depth + run.up)
+                other = self.sections.get(ref[0])
+                clock = ref[1]
+                if other is None or not other.known <= clock or clock < other.starts[0]:
+                    below = self._settled(ref)
+                else:
+                    at = bisect_right(other.starts, clock) - 1
+                    below = other.depths[at]
+                    if below <= _UNKNOWN:
+                        if below == _UNDER_WAY:
+                            raise UpdateRefused("circular", f"what builds on {ref[0]}, {clock}")
+                        stack.append((other, at))
+                        waits = True
+                if below > depth:
+                    depth = below
+            section.depths[index] = (
+                _UNDER_WAY if waits else section.at_least_known(start, depth + up)
             )
         return visits
-
-    def _place(self, ref: Id) -> tuple[int, int] | None:
-        """Return client and index of the run that *ref* lies in, or None if it is not new."""
-        client, clock = ref
-        line = self._lines.get(client)
-        span = self._clocks.get(client)
-        is_old = line is not None and clock < line.end
-        if is_old or span is None or not span[0] <= clock < span[1]:
-            return None
-        return client, bisect_right(self._starts[client], clock) - 1
 
     def _settled(self, ref: Id) -> int:
         """Return the depth of something that the document has, or 1 if there is no document."""
         line = self._lines.get(ref[0])
         return line.depth_at(ref[1]) if line is not None else 1
-
-    def _at_least_known(self, client: int, run: Run, depth: int) -> int:
-        """Return *depth*, or that of the run's beginning if the document has it and it is deeper.
-
-        What the update says of structs that the document has already is ignored by the document,
-        but those that follow lie beside the real ones.
-        """
-        line = self._lines.get(client)
-        if line is not None and run.start < line.end:
-            return max(depth, line.deepest(run.start))
-        return depth

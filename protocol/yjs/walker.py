@@ -1,7 +1,7 @@
 """Reads a Yjs update (v1 encoding) without applying it, and refuses what could do harm.
 
 What comes from a client goes through here before it reaches a document: the CRDT library trusts
-its input and can be crashed, poisoned or stalled by a few bytes. Rules (spec, N1):
+its input and can be crashed, poisoned or stalled by a few bytes. Rules (spec, N11 and N12):
 
 * Whatever the bytes, the outcome is a report or ``UpdateRefused``, after at most a number of
   steps in proportion to the bytes. Nothing recurses. Nothing is allocated by a claimed length.
@@ -40,13 +40,10 @@ def walk(update: bytes, limits: WalkLimits = CLIENT_LIMITS) -> UpdateReport:
     Raises:
       UpdateRefused: see ``UPDATE_REFUSALS``.
     """
-    steps = walk_steps(update, limits)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            report: UpdateReport = done.value
-            return report
+    walk = _Walk(update, limits)
+    while not walk.read_slice():
+        pass
+    return walk.report()
 
 
 def walk_steps(
@@ -59,64 +56,85 @@ def walk_steps(
     Raises:
       UpdateRefused: see ``UPDATE_REFUSALS``.
     """
-    try:
-        return (yield from _read(update, limits))
-    except IndexError:  # Only a read past the end raises it: see ``_varint``.
-        raise UpdateRefused("truncated", f"the update ends at {len(update)}") from None
-    except BadVarint:
-        raise UpdateRefused("bad_varint", "an integer that is too long or too large") from None
-    except UnicodeDecodeError as error:
-        raise UpdateRefused("bad_text", error.reason) from None
+    walk = _Walk(update, limits)
+    while not walk.read_slice():
+        yield
+    return walk.report()
 
 
-def _read(update: bytes, limits: WalkLimits) -> Generator[None, None, UpdateReport]:
-    size = len(update)
-    if size > limits.update_bytes_max:
-        raise UpdateRefused("too_large", f"{size} bytes; {limits.update_bytes_max} are allowed")
-    structs = StructReader(update, limits, 0)
-    yield from _read_sections(structs, limits)
-    deletes = DeleteReader(update, limits, structs.pos)
-    yield from _read_sections(deletes, limits)
-    if deletes.pos != size:
-        raise UpdateRefused("trailing_bytes", f"{size - deletes.pos} bytes")
-    return UpdateReport(
-        size_bytes=size,
-        struct_count=structs.struct_count,
-        clocks=structs.clocks,
-        gaps=structs.gaps,
-        deletes=deletes.deletes,
-        roots={name: frozenset(kinds) for name, kinds in structs.roots.items()},
-        content_counts=structs.counts,
-        value_depth=structs.value_depth,
-        needs=_needs(structs, deletes.deletes),
-        runs=structs.runs,
-    )
+class _Walk:
+    """The readers of one update, one after the other."""
 
+    __slots__ = ("_deletes", "_limits", "_structs", "_update")
 
-def _read_sections(
-    reader: StructReader | DeleteReader, limits: WalkLimits
-) -> Generator[None, None, None]:
-    for _ in range(reader.count(limits.clients_max, "too_many_clients")):
-        reader.open_section()
-        while reader.is_in_section:
-            reader.read_slice()
-            if reader.units <= 0:
-                yield
-                reader.units = SLICE_UNITS
-        reader.close_section()
+    def __init__(self, update: bytes, limits: WalkLimits) -> None:
+        if len(update) > limits.update_bytes_max:
+            allowed = limits.update_bytes_max
+            raise UpdateRefused("too_large", f"{len(update)} bytes; {allowed} are allowed")
+        self._update = update
+        self._limits = limits
+        self._structs: StructReader | None = None
+        self._deletes: DeleteReader | None = None
+
+    def read_slice(self) -> bool:
+        """Read on; return True at the end. Not to be called again then, or after an error."""
+        try:
+            return self._read_slice()
+        except IndexError:  # Only a read past the end raises it: see ``_varint``.
+            raise UpdateRefused("truncated", f"it ends at {len(self._update)}") from None
+        except BadVarint:
+            raise UpdateRefused("bad_varint", "an integer that is too long or too large") from None
+        except UnicodeDecodeError as error:
+            raise UpdateRefused("bad_text", error.reason) from None
+
+    def _read_slice(self) -> bool:
+        structs = self._structs
+        if structs is None:
+            structs = self._structs = StructReader(self._update, self._limits, 0)
+        deletes = self._deletes
+        if deletes is None:
+            structs.units = SLICE_UNITS
+            if not structs.read_slice():
+                return False
+            deletes = self._deletes = DeleteReader(self._update, self._limits, structs.pos)
+        deletes.units = SLICE_UNITS
+        if not deletes.read_slice():
+            return False
+        if deletes.pos != len(self._update):
+            raise UpdateRefused("trailing_bytes", f"{len(self._update) - deletes.pos} bytes")
+        return True
+
+    def report(self) -> UpdateReport:
+        """Return what was seen, once everything was read."""
+        structs, deletes = self._structs, self._deletes
+        assert structs is not None
+        assert deletes is not None
+        roots = structs.roots
+        return UpdateReport(
+            len(self._update),
+            structs.struct_count,
+            structs.clocks,
+            structs.gaps,
+            deletes.deletes,
+            {name: frozenset(kinds) for name, kinds in roots.items()} if roots else {},
+            structs.counts,
+            structs.value_depth,
+            _needs(structs, deletes.deletes),
+            structs.runs,
+        )
 
 
 def _needs(structs: StructReader, deletes: Mapping[int, list[Span]]) -> dict[int, int]:
     """Return the least state vector to apply the update at once."""
     clocks = structs.clocks
     needs = {client: span[0] for client, span in clocks.items() if span[0]}
-    for client, gaps in structs.gaps.items():
-        needs[client] = gaps[-1][1]
+    for client, spans in structs.gaps.items():
+        needs[client] = spans[-1][1]
     for client, at in structs.far.items():
         if client not in clocks or at >= clocks[client][1]:
             needs[client] = max(needs.get(client, 0), at + 1)
-    for client, ranges in deletes.items():
-        end = ranges[-1][1]
+    for client, spans in deletes.items():
+        end = spans[-1][1]
         if client not in clocks or end > clocks[client][1]:
             needs[client] = max(needs.get(client, 0), end)
     return needs
