@@ -25,7 +25,11 @@ from collab.limits import (
 from protocol.limits import (
     CONNECTIONS_MAX,
     CONNECTIONS_PER_ADDRESS_MAX,
+    FRAME_BYTES_MAX,
+    FRAME_BYTES_MIN,
     HANDSHAKE_TIMEOUT_S,
+    MESSAGE_BURST,
+    MESSAGE_RATE_PER_S,
 )
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -91,6 +95,21 @@ class Config:
         default=CONNECTIONS_PER_ADDRESS_MAX,
         validator=_between(1, 1_000_000),
         metadata=_about("Connections at once of one address."),
+    )
+    frame_bytes_max: int = field(
+        default=FRAME_BYTES_MAX,
+        validator=_between(FRAME_BYTES_MIN, FRAME_BYTES_MAX),
+        metadata=_about("Largest message that a client may send, in bytes."),
+    )
+    message_rate_per_s: float = field(
+        default=MESSAGE_RATE_PER_S,
+        validator=_between(1, 1_000_000),
+        metadata=_about("Messages per second that one connection may send."),
+    )
+    message_burst: int = field(
+        default=MESSAGE_BURST,
+        validator=_between(1, 10_000_000),
+        metadata=_about("Messages that it may send at once, after a pause."),
     )
     batch_interval_ms: float = field(
         default=BATCH_INTERVAL_S * 1000,

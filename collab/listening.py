@@ -16,6 +16,7 @@ from collab.app import App
 from collab.figures import server_figures
 from collab.http import Readiness, make_http_app
 from collab.meeting import MEETING
+from protocol.allowance import MessageRate
 from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
 from protocol.port import BoundPort, PortConfig, Request, WebSocketRoute, serve_port
 from protocol.server import WireServer
@@ -62,7 +63,11 @@ class Listening:
 
 @asynccontextmanager
 async def listen(
-    app: App, config: PortConfig, *, rng: random.Random | None = None
+    app: App,
+    config: PortConfig,
+    *,
+    rng: random.Random | None = None,
+    message_rate: MessageRate | None = None,
 ) -> AsyncIterator[Listening]:
     """Serve *app* on a port while the block runs. *rng* is for jitter only.
 
@@ -79,6 +84,7 @@ async def listen(
             clock_ms=app.settings.clock_ms,
             session_ids=partial(secrets.token_urlsafe, 12),
             rng=rng or random.Random(),
+            message_rate=message_rate,
         )
         app.use_cork(wire.cork)
         await nursery.start(wire.run)

@@ -23,6 +23,7 @@ from collab.app import App, AppSettings, open_app
 from collab.config import Config
 from collab.kinds import BUILT_IN, load_kinds
 from collab.listening import AddressUnusable, Listening, listen
+from protocol.allowance import MessageRate
 from protocol.port import PortConfig
 
 
@@ -41,6 +42,7 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
     Cancelled: connections are dropped without a drain; nothing acknowledged is lost.
     """
     port_config = _port_config(config)
+    rate = MessageRate(per_s=config.message_rate_per_s, burst=config.message_burst)
     settings = AppSettings(
         dev=config.dev,
         kinds=(*BUILT_IN, *load_kinds(config.kinds)),
@@ -49,7 +51,7 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
     )
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(config.data, settings))
-        listening = await stack.enter_async_context(listen(app, port_config))
+        listening = await stack.enter_async_context(listen(app, port_config, message_rate=rate))
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(_raise_when_failed, app)
         on_ready(_url(config, listening))
@@ -73,6 +75,7 @@ def _port_config(config: Config) -> PortConfig:
         handshake_timeout_s=config.handshake_timeout_s,
         connections_max=config.connections_max,
         connections_per_address_max=config.connections_per_address_max,
+        frame_bytes_max=config.frame_bytes_max,
     )
 
 

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import math
 
+from attrs import frozen
+
 from protocol.limits import MESSAGE_BURST, MESSAGE_DEBT_MAX, MESSAGE_RATE_PER_S
+
+
+@frozen(kw_only=True)
+class MessageRate:
+    """What one connection may send: ``per_s`` messages, after ``burst`` at once."""
+
+    per_s: float = MESSAGE_RATE_PER_S
+    burst: int = MESSAGE_BURST
 
 
 class Allowance:
     """Token bucket of messages. Refused ones count too, so a client that goes on runs into debt."""
 
-    def __init__(self, now_s: float) -> None:
-        self._tokens = float(MESSAGE_BURST)
+    def __init__(self, now_s: float, rate: MessageRate | None = None) -> None:
+        self._rate = rate or MessageRate()
+        self._tokens = float(self._rate.burst)
         self._at_s = now_s
 
     def spend(self, now_s: float) -> None:
         """Take one message off."""
-        refilled = self._tokens + (now_s - self._at_s) * MESSAGE_RATE_PER_S
-        self._tokens = min(refilled, MESSAGE_BURST) - 1.0
+        refilled = self._tokens + (now_s - self._at_s) * self._rate.per_s
+        self._tokens = min(refilled, self._rate.burst) - 1.0
         self._at_s = now_s
 
     @property
@@ -33,4 +44,4 @@ class Allowance:
     @property
     def retry_after_ms(self) -> int:
         """When one message will be allowed again."""
-        return max(1, math.ceil((1 - self._tokens) / MESSAGE_RATE_PER_S * 1000))
+        return max(1, math.ceil((1 - self._tokens) / self._rate.per_s * 1000))

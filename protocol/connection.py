@@ -60,7 +60,7 @@ class WireConnection(Host):
         self.peer = Peer(socket.peer)
         self.outbox = Outbox(socket, server.corks, server.wheel, self._overflow)
         self._socket = socket
-        self._session = Session(trio.current_time())
+        self._session = Session(trio.current_time(), server.message_rate)
         self._identity: Identity | None = None
         self._calls: dict[int, WireCall] = {}
         self._subscriptions: dict[int, WireSubscription] = {}

@@ -6,6 +6,7 @@ from typing import Final
 
 # Frames and shapes, checked before anything is structured.
 FRAME_BYTES_MAX: Final = 1_048_576  # A large paste fits; a hostile frame costs one parse.
+FRAME_BYTES_MIN: Final = 16_384  # What an operator may lower it to: a token must still fit.
 FAST_FRAME_BYTES_MAX: Final = 65_535  # Larger frames go through trio-websocket.
 NESTING_MAX: Final = 16  # Deepest of our own messages is 6.
 INT_MAX: Final = 2**53 - 1  # What every JSON client can count to.

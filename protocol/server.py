@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import trio
 
+from protocol.allowance import MessageRate
 from protocol.codec import SUBPROTOCOLS
 from protocol.connection import WireConnection
 from protocol.deadlines import DeadlineWheel
@@ -63,6 +64,7 @@ class WireServer:
       clock_ms: Unix time; tokens end by it.
       session_ids: makes ids that nobody can guess.
       rng: spreads reconnects, and names faults.
+      message_rate: what one connection may send; None: the default of ``protocol.limits``.
     """
 
     def __init__(
@@ -72,7 +74,9 @@ class WireServer:
         clock_ms: Callable[[], int],
         session_ids: Callable[[], str],
         rng: random.Random,
+        message_rate: MessageRate | None = None,
     ) -> None:
+        self.message_rate = message_rate or MessageRate()
         self.gateway = gateway
         self.clock_ms = clock_ms
         self.metrics = Metrics()

@@ -35,7 +35,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from protocol import errors
-from protocol.allowance import Allowance
+from protocol.allowance import Allowance, MessageRate
 from protocol.codec import error_fields
 from protocol.effects import (
     Authenticate,
@@ -125,14 +125,14 @@ Effects = Sequence[Effect]
 class Session:
     """One client's session, from accepted WebSocket to end."""
 
-    def __init__(self, now_s: float) -> None:
+    def __init__(self, now_s: float, rate: MessageRate | None = None) -> None:
         self.state = State.OPENING
         self.user_id: str | None = None
         self.calls: set[int] = set()  # refs
         self.subscriptions: dict[int, str] = {}  # ref -> target
         self.targets: dict[str, int] = {}  # target -> ref
         self.expires_at_s: float | None = None
-        self._allowance = Allowance(now_s)
+        self._allowance = Allowance(now_s, rate)
 
     # ------------------------------------------------------------ from the client
 

@@ -68,7 +68,7 @@ class DoorConnection(ABC):
         self._state = "open"
         self._is_begun = False
         self._open_calls = 0
-        self._allowance = Allowance(trio.current_time())
+        self._allowance = Allowance(trio.current_time(), server.message_rate)
         self._room = trio.lowlevel.ParkingLot()
         self._nursery: trio.Nursery | None = None
         self._watch = Alarm(server.wheel, self._tick)

@@ -1,0 +1,32 @@
+"""Bounds that an operator may set, as a client meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import trio_websocket
+
+from tests.server.running import serving
+
+
+async def test_the_operators_bounds_hold(tmp_path: Path) -> None:
+    """[O2.6] Message rate and frame size are what the settings say."""
+    flags = ("--dev", "--message-rate-per-s", "1", "--message-burst", "5")
+    flags += ("--frame-bytes-max", "16384")
+    async with serving(tmp_path, *flags) as server:
+        url = server.url.replace("http", "ws", 1) + "/v1"
+        async with trio_websocket.open_websocket_url(url, subprotocols=["collab.v1.json"]) as ws:
+            await ws.send_message('{"t": "hello", "token": "dev:ann"}')
+            for n in range(6):
+                await ws.send_message(f'{{"t": "ping", "n": {n}}}')
+            answers = [json.loads(await ws.get_message()) for _ in range(7)]
+            assert [answer["t"] for answer in answers] == ["welcome", *["pong"] * 4, *["error"] * 2]
+            assert answers[-1]["code"] == "rate_limited"
+            assert answers[-1]["retry_after_ms"] > 0
+            await ws.send_message("x" * 16_385)
+            with pytest.raises(trio_websocket.ConnectionClosed) as closed:
+                await ws.get_message()
+            assert closed.value.reason is not None
+            assert closed.value.reason.code == 1009
