@@ -4,6 +4,7 @@
 reads y-websocket clients, ``decode_hocuspocus`` Hocuspocus ones. No I/O, no document, no trio.
 """
 
+from protocol.yjs._depths import levels_shown
 from protocol.yjs.awareness import (
     Presence,
     decode_awareness,
@@ -31,7 +32,7 @@ from protocol.yjs.frames import (
     encode_message,
 )
 from protocol.yjs.limits import CLIENT_LIMITS, WalkLimits
-from protocol.yjs.nesting import NestingIndex, NestingPlan, levels_shown
+from protocol.yjs.nesting import NestingIndex, NestingPlan
 from protocol.yjs.report import Id, RootKind, Run, Span, UpdateReport
 from protocol.yjs.walker import walk, walk_steps
 

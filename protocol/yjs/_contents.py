@@ -45,17 +45,6 @@ _INTEGER: Final = 125
 _SIZES: Final = {122: 8, 123: 8, 124: 4, 120: 0, 121: 0, 126: 0, 127: 0}.get
 
 
-def utf16_len(raw: bytes) -> int:
-    """Return the number of UTF-16 code units, in which Yjs counts text, of the UTF-8 text *raw*.
-
-    Raises:
-      UnicodeDecodeError: it is not UTF-8; surrogates are not.
-    """
-    if raw.isascii():
-        return len(raw)
-    return len(raw.decode().encode("utf-16-le")) >> 1
-
-
 class ContentReader:
     """Reads the contents of one update. See the module."""
 

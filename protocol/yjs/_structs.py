@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Final
 
 from protocol.yjs._contents import (
     ANY,
     BINARY,
+    DELETED,
     EMBED,
     FORMAT,
     GC,
@@ -20,7 +22,6 @@ from protocol.yjs._contents import (
     XML_ELEMENT,
     XML_TEXT,
     ContentReader,
-    utf16_len,
 )
 from protocol.yjs._cursor import Cursor
 from protocol.yjs._varint import finish_varuint, read_varuint
@@ -37,6 +38,8 @@ _NOWHERE: Final = CLOCK_MAX + 1  # A run that no clock is in.
 _ROOT: Final = (-1, -1)  # Stands for the parent of a run that lies directly in a root.
 _LISTED: Final = frozenset({JSON, BINARY, TYPE, ANY})  # Without a key, these make a list.
 _BLANK: Final = frozenset({GC, SKIP})
+# High byte of a UTF-16 code unit -> 1 if it is the second half of a character.
+_IS_LOW_SURROGATE: Final = bytes(0xDC <= byte <= 0xDF for byte in range(256))
 
 
 class StructReader(Cursor):
@@ -52,13 +55,17 @@ class StructReader(Cursor):
         "_run_start",
         "_section_runs",
         "_start",
+        "blanks",
         "clocks",
         "counts",
         "far",
         "gaps",
+        "halves",
         "roots",
         "runs",
+        "splits",
         "struct_count",
+        "types",
     )
 
     def __init__(self, update: bytes, limits: WalkLimits, pos: int) -> None:
@@ -71,6 +78,10 @@ class StructReader(Cursor):
         self.gaps: dict[int, list[Span]] = {}
         self.roots: dict[str, set[RootKind]] = {}
         self.runs: dict[int, list[Run]] = {}
+        self.types: dict[int, list[int]] = {}
+        self.blanks: dict[int, list[Span]] = {}
+        self.halves: dict[int, list[int]] = {}
+        self.splits: dict[int, list[int]] = {}
         self.far: dict[int, int] = {}  # client -> highest clock that others' structs name
         # The section at hand.
         self._client = 0
@@ -127,6 +138,7 @@ class StructReader(Cursor):
         self._clock = self._start
         self._clock_max = min(CLOCK_MAX, self._start + self._limits.clock_leap_max)
         self._section_runs = self.runs[client] = []
+        self.splits.setdefault(client, [])
         self._run_start = _NOWHERE
         self._run_parent = None
 
@@ -142,8 +154,6 @@ class StructReader(Cursor):
         """Read structs until the slice is used up, values are pending or the section ends."""
         update, size = self._update, self._size
         contents, counts = self._contents, self.counts
-        own = self._own
-        own_len = len(own)
         client, clock_max = self._client, self._clock_max
         pos, clock, left, units = self.pos, self._clock, self._left, self.units
         while left and units > 0 and not contents.pending:
@@ -153,34 +163,12 @@ class StructReader(Cursor):
             pos += 1
             kind = flags & _KIND
             if flags in _BLANK:
-                self._clock = clock
-                length, pos = self._read_blank(flags, pos)
+                length, pos = self._read_blank(flags, pos, clock)
             else:
                 if flags & _ORIGINS:
-                    origin = right = None
-                    is_near = True
-                    if flags & _HAS_ORIGIN:
-                        if update.startswith(own, pos):
-                            pos += own_len
-                            at = update[pos]
-                            pos += 1
-                            if at > 127:
-                                at, pos = finish_varuint(update, pos, at)
-                            if at >= clock:
-                                raise UpdateRefused("forward_reference", f"{client}, {at}")
-                            origin = (client, at)
-                            is_near = at >= self._run_start
-                        else:
-                            origin, pos = self._read_id(pos, clock)
-                            is_near = False
-                    if flags & _HAS_RIGHT:
-                        right, pos = self._read_id(pos, clock)
-                        is_near &= right[0] == client and right[1] >= self._run_start
-                    if not is_near:
-                        self._start_run(Run(clock, origin, right, 0), None)
+                    pos = self._read_origins(flags, pos, clock)
                 else:
-                    self._clock = clock
-                    pos = self._read_parent(flags, pos)
+                    pos = self._read_parent(flags, pos, clock)
                 if kind == STRING:
                     length = update[pos]
                     pos += 1
@@ -192,9 +180,13 @@ class StructReader(Cursor):
                     if pos > size:
                         raise UpdateRefused("truncated", f"the update ends at {size}")
                     if not text.isascii():
-                        length = utf16_len(text)
+                        length = self._note_text(text, clock)
                 else:
                     length, pos = contents.read(kind, pos)
+                    if kind == TYPE:
+                        self.types.setdefault(client, []).append(clock)
+                    elif kind == DELETED:
+                        self._note_blank(clock, clock + length)
             if not length:
                 raise UpdateRefused("zero_length", f"a struct at {client}, {clock}")
             clock += length
@@ -208,10 +200,9 @@ class StructReader(Cursor):
             raise UpdateRefused("clock_overflow", f"client {self._client} would reach {clock}")
         raise UpdateRefused("clock_leap", f"client {self._client} from {self._start} to {clock}")
 
-    def _read_blank(self, flags: int, pos: int) -> tuple[int, int]:
+    def _read_blank(self, flags: int, pos: int, clock: int) -> tuple[int, int]:
         """Read a garbage struct or a gap at *pos*; return its length and its end."""
         length, pos = read_varuint(self._update, pos)
-        clock = self._clock
         if flags == SKIP:
             gaps = self.gaps.setdefault(self._client, [])
             if clock == self._start or (gaps and gaps[-1][1] == clock):
@@ -219,9 +210,30 @@ class StructReader(Cursor):
             gaps.append((clock, clock + length))
             self._run_start = _NOWHERE
             self._run_parent = None
-        elif self._run_parent != _ROOT:  # What was collected lies nowhere; a root is as good.
-            self._start_run(Run(clock, None, None, 0), _ROOT)
+        else:
+            self._note_blank(clock, clock + length)
+            if self._run_parent != _ROOT:  # What was collected lies nowhere; a root is as good.
+                self._start_run(Run(clock, None, None, 0), _ROOT)
         return length, pos
+
+    def _read_origins(self, flags: int, pos: int, clock: int) -> int:
+        """Read the origin and right origin, of which there is at least one."""
+        origin = right = None
+        is_near = True
+        if flags & _HAS_ORIGIN:
+            origin, pos = self._read_id(pos, clock)
+            client, at = origin
+            self.splits[client].append(at + 1)
+            is_near = client == self._client and at >= self._run_start
+        if flags & _HAS_RIGHT:
+            right, pos = self._read_id(pos, clock)
+            client, at = right
+            self.splits[client].append(at)
+            if client != self._client or at < self._run_start:
+                is_near = False
+        if not is_near:
+            self._start_run(Run(clock, origin, right, 0), None)
+        return pos
 
     def _read_id(self, pos: int, clock: int) -> tuple[Id, int]:
         """Read the id of something that the struct at *clock* builds on."""
@@ -242,9 +254,10 @@ class StructReader(Cursor):
             if at >= CLOCK_MAX:
                 raise UpdateRefused("clock_overflow", f"a reference to {client}, {at}")
             self.far[client] = at
+            self.splits.setdefault(client, [])
         return (client, at), pos
 
-    def _read_parent(self, flags: int, pos: int) -> int:
+    def _read_parent(self, flags: int, pos: int, clock: int) -> int:
         """Read the parent, and the key if there is one, of a struct without origins."""
         update = self._update
         flag = update[pos]
@@ -258,16 +271,34 @@ class StructReader(Cursor):
             name = update[pos:end].decode()
             pos = end
             if self._run_parent != _ROOT:
-                self._start_run(Run(self._clock, None, None, 0), _ROOT)
+                self._start_run(Run(clock, None, None, 0), _ROOT)
         else:
-            parent, pos = self._read_id(pos, self._clock)
+            parent, pos = self._read_id(pos, clock)
             if self._run_parent != parent:
-                self._start_run(Run(self._clock, parent, None, 1), parent)
+                self._start_run(Run(clock, parent, None, 1), parent)
         if flags & _HAS_KEY:
             pos = self._contents.key(pos, self._limits.key_bytes_max)
         if name is not None:
             self._note_root(name, flags, update[pos])
         return pos
+
+    def _note_text(self, text: bytes, clock: int) -> int:
+        """Remember where *text*, which is not all ASCII, must not be cut; return its length."""
+        characters = text.decode()
+        coded = characters.encode("utf-16-le")
+        length = len(coded) >> 1
+        if length != len(characters):  # Some take two clocks: the second one is a half.
+            low_surrogates = coded[1::2].translate(_IS_LOW_SURROGATE)
+            halves = compress(range(clock, clock + length), low_surrogates)
+            self.halves.setdefault(self._client, []).extend(halves)
+        return length
+
+    def _note_blank(self, start: int, end: int) -> None:
+        """Remember that nothing is known of these clocks but that they were used."""
+        blanks = self.blanks.setdefault(self._client, [])
+        if blanks and blanks[-1][1] == start:
+            start = blanks.pop()[0]
+        blanks.append((start, end))
 
     def _note_root(self, name: str, flags: int, first: int) -> None:
         """Remember what a child tells of root *name*; *first* is the first byte of its content."""

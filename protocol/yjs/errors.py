@@ -3,7 +3,7 @@
 ::
 
     YjsRefusal                  bytes from a peer were refused; nothing was changed
-    ├── UpdateRefused           a document update (walker, nesting index)
+    ├── UpdateRefused           a document update (walker, document index)
     └── FrameRefused            a message, an awareness update or a state vector
 
 ``code`` is stable, ``detail`` is for people and may change. Standard library only.
@@ -31,7 +31,7 @@ UPDATE_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "clock_leap": "a struct or a section advances a client's clock unreasonably",
         "misplaced_skip": "a gap at the start or end of a section, or two in a row",
         "forward_reference": "a struct names an origin or parent that comes after it",
-        "bad_parent": "a parent that is neither a root nor an item",
+        "bad_parent": "a parent that is neither a root nor a shared type",
         # Contents.
         "unknown_content": "a kind of content that Yjs does not have",
         "unknown_type": "a kind of shared type that Yjs and yrs do not both have",
@@ -46,10 +46,11 @@ UPDATE_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "too_many_clients": "too many clients in one update, or in the document",
         "too_many_structs": "too many structs in one update",
         "too_many_deletes": "too many deleted ranges in one update",
-        "too_fragmented": "the document's nesting changes more often than can be remembered",
+        "too_fragmented": "more would have to be remembered of the document than allowed",
         # Deletions.
         "bad_delete_set": "deleted ranges that overlap, are out of order or have two sections",
         # The document.
+        "split_character": "a cut between the two halves of a character",
         "missing": "the update builds on changes that the document does not have",
         "circular": "changes in the update wait for each other",
     }

@@ -23,7 +23,7 @@ NESTING_MAX: Final = 64  # Values within values; shared types within shared type
 JSON_ELEMENTS_MAX: Final = 20_000  # Commas or brackets of one JSON text, parsed in one go: 4 ms.
 
 # One document.
-NESTING_RUNS_MAX: Final = 500_000  # Changes of depth remembered: 5 bytes each.
+DOCUMENT_MARKS_MAX: Final = 1_000_000  # Of a document remembered: up to 8 bytes each.
 DOCUMENT_CLIENTS_MAX: Final = 65_536
 
 # Slices: a unit is a struct, value or range, or some bytes of text; at most about 3 µs.

@@ -1,14 +1,15 @@
-"""How deeply everything in one document is nested, so that depth can be bounded per document.
+"""What must be remembered of a document to judge the next update.
 
-One update shows only its own part of a chain of shared types within shared types: each of a
-thousand small updates may add one level. The owner of a document keeps a :class:`NestingIndex`
-beside it, and asks it before applying (``plan``) and tells it afterwards (``commit``).
+An update shows only itself. Some harm is done by many small updates together, or depends on what
+is already there: each of a thousand updates may nest one level deeper; a struct may name as its
+parent what is no shared type (yrs gives up in the middle); a cut between the two halves of a
+character makes yrs lose clocks the next time it writes the document down. The owner of a document
+keeps a :class:`NestingIndex` beside it, asks it before applying (``plan``), and tells it
+afterwards (``commit``).
 
-A struct lies as deep as its neighbours, one level below its parent item, or on level 1 if it lies
-in a root. Depth only, not structure, is remembered, per client as runs of equal depth: a plain
-text is one run per client, however long it is. Where a struct's two neighbours disagree (one of
-them was garbage-collected, or the update lies) the deeper one counts, so depth is never
-underestimated.
+Remembered are, per client: how far its clocks go; runs of equal depth; where shared types and
+blanks are; which clocks are second halves of characters. A plain text is one run per client,
+however long it is.
 
 The index is also the document's state vector: an update that builds on what the document does not
 have is refused before it can be held back. Standard library only.
@@ -16,65 +17,47 @@ have is refused before it can be held back. Standard library only.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from collections.abc import Generator, Mapping, Sequence
-from typing import Final, NamedTuple
+from bisect import bisect_left
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
+from protocol.yjs._depths import UNKNOWN, Resolver, Section
+from protocol.yjs._line import Addition, Line
 from protocol.yjs.errors import UpdateRefused
 from protocol.yjs.limits import (
     DOCUMENT_CLIENTS_MAX,
+    DOCUMENT_MARKS_MAX,
     NESTING_MAX,
-    NESTING_RUNS_MAX,
     SLICE_UNITS,
 )
-from protocol.yjs.report import Id, Run, UpdateReport
-
-_UNKNOWN: Final = 0  # Levels start at 1.
-_UNDER_WAY: Final = -1
+from protocol.yjs.report import Span, UpdateReport
 
 
 class NestingPlan(NamedTuple):
-    """What an update adds: per client its new end, and (start, depth) of new runs."""
+    """What an update adds, by client, and how deep the deepest new run of structs lies."""
 
     deepest: int
-    additions: Mapping[int, tuple[int, Sequence[tuple[int, int]]]]
-    run_count: int
-
-
-class _Line:
-    """One client's clocks: from ``starts[i]`` on they are ``depths[i]`` levels deep."""
-
-    __slots__ = ("depths", "end", "starts")
-
-    def __init__(self) -> None:
-        self.starts = array("I")
-        self.depths = bytearray()
-        self.end = 0
-
-    def depth_at(self, clock: int) -> int:
-        return self.depths[bisect_right(self.starts, clock) - 1]
-
-    def deepest(self, start: int) -> int:
-        """Return the greatest depth from *start*, which is below the end, to the end."""
-        return max(self.depths[bisect_right(self.starts, start) - 1 :])
+    additions: Mapping[int, Addition]
+    mark_count: int
 
 
 class NestingIndex:
-    """Depths of one document. Feed it every update that the document accepts, in that order."""
+    """Memory of one document. Feed it every update that the document accepts, in that order."""
 
     def __init__(
         self,
         *,
         nesting_max: int = NESTING_MAX,
-        runs_max: int = NESTING_RUNS_MAX,
+        marks_max: int = DOCUMENT_MARKS_MAX,
         clients_max: int = DOCUMENT_CLIENTS_MAX,
     ) -> None:
         self._nesting_max = nesting_max
-        self._runs_max = runs_max
+        self._marks_max = marks_max
         self._clients_max = clients_max
-        self._lines: dict[int, _Line] = {}
-        self._run_count = 0
+        self._lines: dict[int, Line] = {}
+        self._mark_count = 0
+        self._has_halves = False  # Most documents have none: then nobody looks for cuts.
 
     @property
     def state(self) -> dict[int, int]:
@@ -82,9 +65,9 @@ class NestingIndex:
         return {client: line.end for client, line in self._lines.items()}
 
     @property
-    def run_count(self) -> int:
-        """Runs remembered, over all clients; about 5 bytes each."""
-        return self._run_count
+    def mark_count(self) -> int:
+        """Marks remembered, over all clients; 4 to 8 bytes each."""
+        return self._mark_count
 
     def depth_at(self, client: int, clock: int) -> int:
         """Return how many shared types the struct at *clock* lies in, its root included.
@@ -101,8 +84,8 @@ class NestingIndex:
         """Return what *report*'s update would add. Changes nothing.
 
         Raises:
-          UpdateRefused: ``missing``, ``circular``, ``too_deep``, ``too_many_clients`` or
-            ``too_fragmented``.
+          UpdateRefused: ``missing``, ``circular``, ``bad_parent``, ``split_character``,
+            ``too_deep``, ``too_many_clients`` or ``too_fragmented``.
         """
         steps = self.plan_steps(report)
         while True:
@@ -114,22 +97,21 @@ class NestingIndex:
 
     def plan_steps(self, report: UpdateReport) -> Generator[None, None, NestingPlan]:
         """As :meth:`plan`, in slices of at most about 2 ms. No update may be committed between."""
-        if missing := self._missing(report.needs):
-            client, clock = next(iter(missing.items()))
-            raise UpdateRefused("missing", f"clock {clock} of {client}; clients: {len(missing)}")
-        resolver = _Resolver(report, self._lines)
-        additions: dict[int, tuple[int, Sequence[tuple[int, int]]]] = {}
-        deepest = run_count = new_clients = units = 0
+        self._refuse_missing(report.needs)
+        if report.halves or self._has_halves:
+            yield from self._refuse_splits(report)
+        resolver = Resolver(report, self._lines)
+        additions: dict[int, Addition] = {}
+        deepest = units = 0
         for client, section in resolver.sections.items():
             units += 1
             if section.end <= section.known:
                 continue  # All of it is old.
-            new_clients += section.line is None
-            last = section.line.depths[-1] if section.line is not None else _UNKNOWN
+            last = section.line.last_depth if section.line is not None else UNKNOWN
             fresh: list[tuple[int, int]] = []
             for index in range(section.first_new(), len(section.runs)):
                 depth = section.depths[index]
-                if depth <= _UNKNOWN:
+                if depth <= UNKNOWN:
                     units += resolver.resolve(section, index)
                     depth = section.depths[index]
                 units += 1
@@ -140,124 +122,75 @@ class NestingIndex:
                     fresh.append((max(section.starts[index], section.known), depth))
                     last = depth
                     deepest = max(deepest, depth)
-            additions[client] = (section.end, fresh)
-            run_count += len(fresh)
+            additions[client] = _addition(client, report, section, fresh)
         if deepest > self._nesting_max:
             raise UpdateRefused("too_deep", f"shared types deeper than {self._nesting_max}")
-        if len(self._lines) + new_clients > self._clients_max:
-            raise UpdateRefused("too_many_clients", f"more than {self._clients_max} in a document")
-        if run_count and self._run_count + run_count > self._runs_max:
-            raise UpdateRefused("too_fragmented", f"more than {self._runs_max} changes of depth")
-        return NestingPlan(deepest, additions, run_count)
-
-    def _missing(self, needs: Mapping[int, int]) -> dict[int, int]:
-        lines = self._lines
-        return {
-            client: clock
-            for client, clock in needs.items()
-            if client not in lines or lines[client].end < clock
-        }
+        return self._bounded(NestingPlan(deepest, additions, _marks(additions)))
 
     def commit(self, plan: NestingPlan) -> None:
         """Remember *plan*, made after the last commit; its update was applied to the document."""
-        for client, (end, fresh) in plan.additions.items():
-            line = self._lines.setdefault(client, _Line())
-            assert line.end < end, "a plan was committed twice, or after another"
-            for start, depth in fresh:
-                line.starts.append(start)
-                line.depths.append(depth)
-            line.end = end
-        self._run_count += plan.run_count
+        for client, addition in plan.additions.items():
+            line = self._lines.get(client)
+            if line is None:
+                line = self._lines[client] = Line()
+            line.extend(addition)
+            self._has_halves |= line.has_halves
+        self._mark_count += plan.mark_count
 
+    def _refuse_missing(self, needs: Mapping[int, int]) -> None:
+        lines = self._lines
+        for client, clock in needs.items():
+            line = lines.get(client)
+            if line is None or line.end < clock:
+                raise UpdateRefused("missing", f"clocks of {client} up to {clock}")
 
-def levels_shown(report: UpdateReport) -> int:
-    """Return the depth that *report* shows by itself, as if everything it builds on were a root."""
-    resolver = _Resolver(report, {})
-    for section in resolver.sections.values():
-        for index in range(len(section.runs)):
-            resolver.resolve(section, index)
-    depths = (max(section.depths) for section in resolver.sections.values())
-    return max(depths, default=0)
-
-
-class _Section:
-    """One client's part of an update: runs, where they start, and their depths once found."""
-
-    __slots__ = ("depths", "end", "known", "line", "runs", "starts")
-
-    def __init__(self, runs: Sequence[Run], end: int, line: _Line | None) -> None:
-        self.runs = runs
-        self.starts = [run[0] for run in runs]
-        self.depths = [_UNKNOWN] * len(runs)
-        self.end = end
-        self.line = line
-        self.known = 0 if line is None else line.end  # Clocks that the document has already.
-
-    def first_new(self) -> int:
-        """Return the first run that does not lie within what is known already."""
-        return max(0, bisect_right(self.starts, self.known) - 1)
-
-    def at_least_known(self, start: int, depth: int) -> int:
-        """Return *depth*, or that of the run's beginning if the document has it and it is deeper.
-
-        What the update says of structs that the document has already is ignored by the document,
-        but those that follow lie beside the real ones.
-        """
-        if self.line is not None and start < self.known:
-            return max(depth, self.line.deepest(start))
-        return depth
-
-
-class _Resolver:
-    """Depths of one update's runs; a run may lean on runs that are read after it."""
-
-    def __init__(self, report: UpdateReport, lines: Mapping[int, _Line]) -> None:
-        self._lines = lines
-        self.sections = {
-            client: _Section(runs, report.clocks[client][1], lines.get(client))
-            for client, runs in report.runs.items()
-        }
-
-    def resolve(self, section: _Section, index: int) -> int:
-        """Find the depth of one run and of those it leans on; return how many runs were visited.
-
-        Raises:
-          UpdateRefused: ``circular``.
-        """
-        visits = 0
-        stack = [(section, index)]
-        while stack:
-            visits += 1
-            section, index = stack[-1]
-            if section.depths[index] > _UNKNOWN:
-                stack.pop()
+    def _refuse_splits(self, report: UpdateReport) -> Generator[None]:
+        """Look at every place where the update cuts texts, its own included."""
+        units = 0
+        for client in {*report.splits, *report.deletes}:
+            line = self._lines.get(client)
+            known = 0 if line is None else line.end
+            halves = frozenset(report.halves.get(client, ()))
+            if known in halves:
+                raise UpdateRefused("split_character", f"at {client}, {known}")
+            if not halves and (line is None or not line.has_halves):
                 continue
-            start, left, right, up = section.runs[index]
-            depth = 0 if left or right else 1
-            waits = False
-            for ref in (left, right):
-                if ref is None:
-                    continue
-                other = self.sections.get(ref[0])
-                clock = ref[1]
-                if other is None or not other.known <= clock or clock < other.starts[0]:
-                    below = self._settled(ref)
-                else:
-                    at = bisect_right(other.starts, clock) - 1
-                    below = other.depths[at]
-                    if below <= _UNKNOWN:
-                        if below == _UNDER_WAY:
-                            raise UpdateRefused("circular", f"what builds on {ref[0]}, {clock}")
-                        stack.append((other, at))
-                        waits = True
-                if below > depth:
-                    depth = below
-            section.depths[index] = (
-                _UNDER_WAY if waits else section.at_least_known(start, depth + up)
-            )
-        return visits
+            for clock in _cuts(report.splits.get(client, ()), report.deletes.get(client, ())):
+                units += 1
+                if units > SLICE_UNITS:
+                    yield
+                    units = 0
+                is_old = line is not None and clock < known
+                if line.is_half(clock) if line is not None and is_old else clock in halves:
+                    raise UpdateRefused("split_character", f"at {client}, {clock}")
 
-    def _settled(self, ref: Id) -> int:
-        """Return the depth of something that the document has, or 1 if there is no document."""
-        line = self._lines.get(ref[0])
-        return line.depth_at(ref[1]) if line is not None else 1
+    def _bounded(self, plan: NestingPlan) -> NestingPlan:
+        new_clients = sum(client not in self._lines for client in plan.additions)
+        if new_clients and len(self._lines) + new_clients > self._clients_max:
+            raise UpdateRefused("too_many_clients", f"more than {self._clients_max} in a document")
+        if plan.mark_count and self._mark_count + plan.mark_count > self._marks_max:
+            raise UpdateRefused("too_fragmented", f"more than {self._marks_max} marks")
+        return plan
+
+
+def _cuts(splits: Iterable[int], deletes: Iterable[Span]) -> Iterable[int]:
+    return chain(splits, chain.from_iterable(deletes))
+
+
+def _marks(additions: Mapping[int, Addition]) -> int:
+    return sum(addition.mark_count for addition in additions.values())
+
+
+def _addition(
+    client: int, report: UpdateReport, section: Section, fresh: Sequence[tuple[int, int]]
+) -> Addition:
+    """Return what is new of one client's section."""
+    types: Sequence[int] = report.types.get(client, ())
+    blanks: Sequence[Span] = report.blanks.get(client, ())
+    halves: Sequence[int] = report.halves.get(client, ())
+    known = section.known
+    if known > section.start:  # The beginning is known: what it is now said to be does not count.
+        types = types[bisect_left(types, known) :]
+        halves = halves[bisect_left(halves, known) :]
+        blanks = [(max(start, known), end) for start, end in blanks if end > known]
+    return Addition(section.end, fresh, types, blanks, halves)

@@ -48,7 +48,12 @@ class UpdateReport(NamedTuple):
     content_counts: Sequence[int]  # by content number; see ``contents``
     value_depth: int  # deepest value: 0 plain, 1 a list or map of plain ones
     needs: Mapping[int, int]
-    runs: Mapping[int, Sequence[Run]]  # author -> what ``NestingIndex`` reads
+    # What ``NestingIndex`` reads, by author.
+    runs: Mapping[int, Sequence[Run]]
+    types: Mapping[int, Sequence[int]]  # clocks of shared types
+    blanks: Mapping[int, Sequence[Span]]  # clocks whose content is gone
+    halves: Mapping[int, Sequence[int]]  # clocks of second halves of characters
+    splits: Mapping[int, Sequence[int]]  # clocks before which structs are put, in any order
 
     @property
     def contents(self) -> dict[str, int]:

@@ -121,6 +121,10 @@ class _Walk:
             structs.value_depth,
             _needs(structs, deletes.deletes),
             structs.runs,
+            structs.types,
+            structs.blanks,
+            structs.halves,
+            structs.splits,
         )
 
 
