@@ -1,0 +1,390 @@
+"""A shared document held live: it takes what others write, and sends what is written here.
+
+::
+
+    body ── edits ──> Doc ──> Unsent ──sender──> notes.edit   one call at a time, the rest merges
+                       ^                            │ refused: the Doc is rebuilt from the server's
+    server ──receiver──┴── topic notes <────────────┘ state, and the edits are handed to the caller
+
+Nothing is lost: an edit is unsent until the server has it on disk. Nothing is doubled: the same
+edit twice is one edit. While there is no connection, edits are kept and merged; afterwards the
+topic brings what others wrote meanwhile, and the sender what was written here.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import trio
+from attrs import define, frozen
+from pycrdt import Doc, Text, TransactionEvent
+
+from collab.client.shared_text import Caret, SharedText
+from collab.client.target import PRESENCE_TOPIC
+from collab.client.unsent import Unsent
+from collab.limits import NOTES_EDIT_TRIES_MAX, NOTES_REFUSALS_MAX
+from protocol.client import (
+    Client,
+    ConnectionState,
+    Event,
+    Follower,
+    Item,
+    LimitExceeded,
+    PresenceItem,
+    SnapshotItem,
+)
+from protocol.errors import CallAbandoned, CallFailed, ClientClosed, ClientError
+
+TOPIC: Final = "notes"
+SAVE_TIMEOUT_S: Final = 10.0
+RETRY_S: Final = 0.5  # After an answer that allows another attempt; it doubles.
+UNSAVED: Final = "unsaved"
+
+
+@frozen
+class RefusedEdits:
+    """Edits that are not in the server's document. ``code`` is stable; see ``collab.notes.errors``.
+
+    ``update`` is what was refused, ``state`` the whole local document with it: a Yjs document of
+    their own can take either.
+    """
+
+    code: str
+    message: str
+    update: bytes
+    state: bytes
+
+    def text(self, root: str) -> str:
+        """Return what a text root said here, with the refused edits."""
+        doc = Doc[Text]()
+        doc.apply_update(self.state)
+        return str(doc.get(root, type=Text))
+
+
+@define(eq=False)
+class EditsRefused(ClientError):
+    """Local edits were refused for good; the document is the server's again. Nothing is lost."""
+
+    edits: RefusedEdits
+
+    def __str__(self) -> str:
+        return f"{self.edits.code}: {self.edits.message}"
+
+
+class NotesEnded(ClientError):
+    """The document is not followed any more; ``__cause__`` says why."""
+
+
+class LiveNotes:
+    """One target's document. Made by ``Notes.open``.
+
+    Edit through :meth:`text`, or :attr:`doc` with any of pycrdt's types: what a transaction
+    changes is sent when it ends.
+    """
+
+    def __init__(self, wire: Client, target: str, follower: Follower, state: bytes | None) -> None:
+        self._wire = wire
+        self._target = target
+        self._follower = follower
+        self._unsent = Unsent()
+        self._changed = trio.lowlevel.ParkingLot()
+        self._written = trio.Event()  # Replaced whenever the sender has seen it.
+        self._is_taking = False
+        self._epoch: str | None = None
+        self._end: ClientError | None = None
+        self._refusals: deque[RefusedEdits] = deque(maxlen=NOTES_REFUSALS_MAX)
+        self._meanwhile: list[bytes] | None = None  # What comes while a rebuild is fetched.
+        self._sessions: dict[str, Mapping[str, Any] | None] = {}
+        self._brought_along = state is not None
+        self.rebuilds = 0
+        self._doc = self._new_doc([] if state is None else [state])
+
+    # ------------------------------------------------------------ reading and writing
+
+    @property
+    def doc(self) -> Doc[Any]:
+        """The live document. A rebuild (see ``rebuilds``) makes another one: do not keep it."""
+        return self._doc
+
+    def text(self, root: str) -> SharedText:
+        """Return a text root by code points."""
+        return SharedText(lambda: self._doc, root)
+
+    def state(self) -> bytes:
+        """Return the whole local document, to go on from with ``Notes.open(state=…)``."""
+        return self._doc.get_update()
+
+    @property
+    def is_saved(self) -> bool:
+        """Everything that was written here is on the server's disk, or was refused."""
+        return not self._unsent and self._meanwhile is None
+
+    def unsaved(self) -> RefusedEdits:
+        """Return what is not saved, as it would be handed out if it were refused."""
+        message = "not acknowledged by the server"
+        return RefusedEdits(UNSAVED, message, self._unsent.everything(), self.state())
+
+    @property
+    def refused(self) -> tuple[RefusedEdits, ...]:
+        """Refusals that :meth:`saved` has not raised yet, at most ``NOTES_REFUSALS_MAX``."""
+        return tuple(self._refusals)
+
+    async def saved(self) -> None:
+        """Wait until everything that was written here is on the server's disk.
+
+        Raises:
+          EditsRefused: some of it was refused. Each refusal is raised once.
+          NotesEnded: it is not followed any more, and something is not saved.
+
+        Cancelled: nothing happened; the edits are still on their way.
+        """
+        await trio.lowlevel.checkpoint()
+        while True:
+            if self._refusals:
+                raise EditsRefused(self._refusals.popleft())
+            if self.is_saved:
+                return
+            if self._end is not None:
+                raise NotesEnded from self._end
+            await self._changed.park()
+
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Return as soon as *condition* holds; it is asked whenever something has changed.
+
+        Raises:
+          NotesEnded: it will not change any more.
+
+        Cancelled: nothing happened.
+        """
+        await trio.lowlevel.checkpoint()
+        while not condition():
+            if self._end is not None:
+                raise NotesEnded from self._end
+            await self._changed.park()
+
+    # ------------------------------------------------------------ carets
+
+    async def show_caret(
+        self, root: str, anchor: int, head: int, *, state: Mapping[str, Any] | None = None
+    ) -> None:
+        """Show the others where one is in a text; *state* is shown beside it.
+
+        It is this connection's whole presence on the target.
+
+        Raises:
+          IndexError: there is no such place.
+          LimitExceeded, ConnectFailed, ClientClosed: see ``Client.presence``.
+        """
+        text = self.text(root)
+        caret = {"root": root, "anchor": text.place_of(anchor), "head": text.place_of(head)}
+        await self._wire.presence(self._target, {**(state or {}), TOPIC: caret})
+
+    @property
+    def carets(self) -> dict[str, Caret]:
+        """Where everybody is, by session, oneself included; as far as their words are here."""
+        carets = {}
+        for session, member in self._sessions.items():
+            shown = ((member or {}).get("state") or {}).get(TOPIC)
+            if not isinstance(shown, Mapping) or not isinstance(shown.get("root"), str):
+                continue
+            text = self.text(shown["root"])
+            anchor, head = text.index_of(shown.get("anchor")), text.index_of(shown.get("head"))
+            if member is not None and anchor is not None and head is not None:
+                carets[session] = Caret(str(member["user"]), text.root, anchor, head)
+        return carets
+
+    # ------------------------------------------------------------ the document
+
+    def _new_doc(self, updates: list[bytes]) -> Doc[Any]:
+        doc = Doc[Any]()
+        for update in updates:
+            doc.apply_update(update)
+        doc.observe(self._note)
+        return doc
+
+    def _note(self, event: TransactionEvent) -> None:
+        if not self._is_taking:
+            self._unsent.add(event.update)
+            self._written.set()
+        self._changed.unpark_all()
+
+    def _apply(self, update: bytes) -> None:
+        if self._meanwhile is not None:
+            self._meanwhile.append(update)
+        self._is_taking = True
+        try:
+            self._doc.apply_update(update)
+        finally:
+            self._is_taking = False
+
+    # ------------------------------------------------------------ receiving
+
+    async def receive(self) -> None:
+        """Take what the topic brings until it ends."""
+        try:
+            while items := await self._follower.batch():
+                for item in items:
+                    self._take(item)
+                self._changed.unpark_all()
+            self._end = ClientClosed()
+        except ClientError as error:
+            self._end = error
+        self._changed.unpark_all()
+
+    async def receive_first(self) -> None:
+        """Take what comes up to the first snapshot."""
+        while self._epoch is None:
+            for item in await self._follower.batch():
+                self._take(item)
+
+    def _take(self, item: Item) -> None:
+        if isinstance(item, Event):
+            if update := item.data.get("update"):
+                self._apply(_bytes(update))
+        elif isinstance(item, SnapshotItem):
+            self._take_snapshot(item)
+        elif isinstance(item, PresenceItem):
+            if item.full:
+                self._sessions.clear()
+            self._sessions.update(item.sessions)
+
+    def _take_snapshot(self, item: SnapshotItem) -> None:
+        shown = item.topics[TOPIC]
+        update, known = _bytes(shown["update"]), _bytes(shown["state_vector"])
+        if self._epoch not in (None, item.epoch):
+            # History was rewritten. What is not saved goes to the server with all that it builds
+            # on, which keeps it as a branch if it does not know that; here the new history counts.
+            if self._unsent:
+                self._unsent.replace(self._doc.get_update())
+            if self._meanwhile is not None:
+                self._meanwhile.clear()
+            self._rebuild([update])
+        else:
+            self._apply(update)
+            if self._brought_along:
+                self._unsent.replace(self._doc.get_update(known))
+                self._written.set()
+        self._brought_along = False
+        self._epoch = item.epoch
+
+    def _rebuild(self, updates: list[bytes]) -> None:
+        self._doc = self._new_doc(updates)
+        self.rebuilds += 1
+
+    # ------------------------------------------------------------ sending
+
+    async def send(self) -> None:
+        """Send what is written here, until the client ends."""
+        try:
+            while True:
+                await self._written.wait()
+                await self._wire.wait_state(ConnectionState.LIVE)
+                if (update := self._unsent.take()) is None:
+                    self._written = trio.Event()
+                    self._changed.unpark_all()
+                else:
+                    await self._send_one(update)
+        except ClientError as error:
+            self._end = self._end or error
+            self._changed.unpark_all()
+
+    async def _send_one(self, update: bytes) -> None:
+        """Have one update saved or refused; leave it unsent if that is not known."""
+        whole: bytes | None = None
+        for attempt in range(NOTES_EDIT_TRIES_MAX):
+            try:
+                await self._wire.ask(self._target, "notes.edit", {"update": whole or update})
+            except CallAbandoned:
+                return None  # Again, with what was written since: the same edit twice is one edit.
+            except LimitExceeded as error:
+                if error.limit == "FRAME_BYTES_MAX":
+                    return await self._refuse("notes_too_large", error.message)
+                await trio.sleep(RETRY_S)
+                return None
+            except CallFailed as error:
+                if error.code == "notes_missing_history" and whole is None:
+                    whole = self._doc.get_update()  # Everything we have, as the server asks.
+                elif not error.retryable or attempt + 1 == NOTES_EDIT_TRIES_MAX:
+                    return await self._refuse(error.code, error.message)
+                else:
+                    await trio.sleep(RETRY_S * 2**attempt)
+            else:
+                self._unsent.settle()
+                self._changed.unpark_all()
+                return None
+        return None
+
+    async def _refuse(self, code: str, message: str) -> None:
+        """Take back everything that is not saved: later edits build on the refused ones."""
+        self._meanwhile = []
+        try:
+            fresh = await self._fetch()
+            state = self._doc.get_update()
+            self._rebuild([fresh, *self._meanwhile])
+        except CallFailed:
+            state = self._doc.get_update()  # Shut out: there is no state to rebuild from.
+        finally:
+            self._meanwhile = None
+        self._refusals.append(RefusedEdits(code, message, self._unsent.clear(), state))
+        self._changed.unpark_all()
+
+    async def _fetch(self) -> bytes:
+        """Return the server's whole document. Raises: CallFailed, we may not read it."""
+        while True:
+            epoch = self._epoch
+            try:
+                answer = await self._wire.call(
+                    self._target, "notes.sync", {"state_vector": b""}, idempotent_read=True
+                )
+            except CallAbandoned:
+                continue
+            except CallFailed as error:
+                if not error.retryable:
+                    raise
+                await trio.sleep(RETRY_S)
+                continue
+            if epoch == self._epoch:
+                return _bytes(answer["update"])
+
+
+def _bytes(value: bytes | str) -> bytes:
+    """Return bytes; as JSON carries them they are base64."""
+    return b64decode(value) if isinstance(value, str) else value
+
+
+@asynccontextmanager
+async def open_live_notes(
+    wire: Client, target: str, *, state: bytes | None, save_timeout_s: float
+) -> AsyncIterator[LiveNotes]:
+    """Hold the document of *target* live while the block runs; see ``Notes.open``."""
+    failed: Exception | None = None
+    async with wire.follow(target, [TOPIC, PRESENCE_TOPIC]) as follower:
+        live = LiveNotes(wire, target, follower, state)
+        if state is None:
+            await live.receive_first()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(live.receive)
+            nursery.start_soon(live.send)
+            try:
+                yield live
+                await _save_last(live, save_timeout_s)
+            except Exception as error:  # noqa: BLE001 - raised again below, outside the nursery.
+                failed = error
+            nursery.cancel_scope.cancel()
+    if failed is not None:
+        raise failed
+
+
+async def _save_last(live: LiveNotes, timeout_s: float) -> None:
+    """Wait for the last edits. Raises: EditsRefused."""
+    with trio.move_on_after(timeout_s) as waited:
+        try:
+            await live.saved()
+        except NotesEnded:
+            waited.cancel()
+    if not live.is_saved:
+        raise EditsRefused(live.unsaved())
