@@ -122,6 +122,13 @@ SIGNAL_TIMEOUT_S: Final = 10.0
 SIGNAL_RETRY_MIN_S: Final = 0.2
 SIGNAL_RETRY_MAX_S: Final = 60.0
 
+# The client library.
+MESSAGES_SHOWN_MAX: Final = 1_000  # In a live view; older ones are paged.
+NOTES_SEND_BYTES_MAX: Final = 262_144  # Edits merged into one call, unless one alone is larger.
+NOTES_UNSENT_UPDATES_MAX: Final = 512  # Beyond twice that, unsent edits are merged.
+NOTES_EDIT_TRIES_MAX: Final = 6  # Of one edit, against faults of the server: 16 s together.
+NOTES_REFUSALS_MAX: Final = 16  # Kept for the caller; each holds a whole document.
+
 assert 0.05 <= BATCH_INTERVAL_S <= 0.25
 assert MESSAGE_TAIL_MAX < MESSAGE_CACHE_MAX
 assert SEAL_DELAY_MS < LATENESS_MS_MAX
