@@ -3,16 +3,18 @@
 ::
 
     code                                               edit                        visit
-    permission_denied, conflict                        refused, told; it reads on  4403, 4409
+    permission_denied, conflict                        refused, told; it reads on  4403, 4409 (*)
     notes_missing_history                              asked once for all it has   4409
     notes_branched                                     4409: reload; it was kept   -
     notes_foreign_client                               4403                        -
     notes_malformed, bad_request, ...                  4400                        4400
     notes_too_large, limit_exceeded                    4413                        4413
     unauthenticated                                    4401                        4401
-    not_found, unknown_target, unknown_topic           4404                        4404
+    not_found, unknown_target, unknown_topic, _op      4404                        4404
     retryable (unavailable, overloaded, internal ...)  1013                        1013
     token_expired                                      -                           1013
+
+(*) Whoever is shut out asks once more to be let in: a new role may still read.
 
 y-websocket stays away after 4400 to 4499. After any other code it comes back and sends what we
 lack, so an edit whose outcome is not known is not lost.
@@ -48,6 +50,7 @@ _CLOSE_CODES: Final[Mapping[str, int]] = MappingProxyType(
         "not_found": CLOSE_NOT_FOUND,
         "unknown_target": CLOSE_NOT_FOUND,
         "unknown_topic": CLOSE_NOT_FOUND,
+        "unknown_op": CLOSE_NOT_FOUND,
         "conflict": CLOSE_CONFLICT,
         "notes_branched": CLOSE_CONFLICT,
         MISSING_HISTORY: CLOSE_CONFLICT,

@@ -119,7 +119,8 @@ class Visit(Host):
         self._dialect = dialect
         self._identity = identity
         topics = (door.words.topic, door.words.presence)
-        self._subscription = WireSubscription(self, Subscribe(ref=0, target=target, topics=topics))
+        self._wish = Subscribe(ref=0, target=target, topics=topics)
+        self._subscription = WireSubscription(self, self._wish)
         self._board = door.boards.enter(target)
         self._calls: set[DoorCall] = set()
         self._may_write: bool | None = None  # None: not known yet.
@@ -150,10 +151,18 @@ class Visit(Host):
 
     def open(self) -> None:
         """Ask to be let in."""
+        self._may_write = None
         self.follow(self._subscription)
         if not self.is_over:
             edit = self._door.words.edit
             self._call(edit, {"update": NO_UPDATE}, self._can_write, self._cannot_write)
+
+    def _open_again(self) -> None:
+        """It was shut out, perhaps only of other things: see whether it may still read."""
+        if not self.is_over:
+            self._subscription = WireSubscription(self, self._wish)
+            self._asked = NO_STATE  # What it missed meanwhile comes with the whole.
+            self.open()
 
     def leave(self) -> None:
         """The client is gone, or wants to be: nothing more is sent. Idempotent."""
@@ -318,6 +327,8 @@ class Visit(Host):
             case Reset(topics=topics):
                 document = topics[self._door.words.topic]
                 self._answer(NO_STATE, document["update"], document["state_vector"])
+            case Ended(code="permission_denied"):
+                self._open_again()
             case Ended() | Error():
                 retryable = message.retryable
                 self.end(WireError(message.code, message.message, retryable=retryable))

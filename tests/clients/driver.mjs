@@ -104,7 +104,10 @@ class RawEditor {
 
 const families = { yjs: YjsEditor, hocuspocus: HocuspocusEditor, raw: RawEditor }
 
+// {starts: "..."} stands for any text that starts so, {chars: n} for any of that length.
 function matches (wanted, seen) {
+  if (typeof wanted?.chars === 'number') return typeof seen === 'string' && seen.length === wanted.chars
+  if (typeof wanted?.starts === 'string') return typeof seen === 'string' && seen.startsWith(wanted.starts)
   if (typeof wanted !== 'object' || wanted === null) return wanted === seen
   if (Array.isArray(wanted)) return Array.isArray(seen) && wanted.length === seen.length && wanted.every((w, i) => matches(w, seen[i]))
   return typeof seen === 'object' && seen !== null && Object.entries(wanted).every(([key, w]) => matches(w, seen[key]))

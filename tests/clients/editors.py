@@ -62,6 +62,7 @@ class Editors:
         self._process = process
         self._url = url
         self._numbers = count()
+        self._sending = trio.Lock()
         self._waiting: dict[int, tuple[trio.Event, list[dict[str, Any]]]] = {}
 
     async def open(
@@ -79,7 +80,8 @@ class Editors:
         answered, answers = self._waiting[number] = trio.Event(), []
         line = orjson.dumps({"n": number, "do": what, **arguments}) + b"\n"
         assert self._process.stdin is not None
-        await self._process.stdin.send_all(line)
+        async with self._sending:
+            await self._process.stdin.send_all(line)
         with trio.fail_after(WITHIN_S * 2):
             await answered.wait()
         answer = answers[0]

@@ -86,11 +86,8 @@ async def test_many_who_open_a_new_document_at_once_share_it(family: str) -> Non
         async with trio.open_nursery() as nursery:
             for number in range(12):
                 nursery.start_soon(open_and_type, number)
-        first = everybody[0]
-        with trio.fail_after(10):
-            while len((text := (await first.look())["text"]).split("><")) < 12:
-                await first.until(synced=True)
-                await trio.sleep(0.01)
+        whole = {"chars": len("".join(f"<{number}>" for number in range(12)))}
+        text = (await everybody[0].until(text=whole))["text"]
         assert sorted(text[1:-1].split("><"), key=int) == [str(n) for n in range(12)]
         for editor in everybody:
             await editor.until(text=text)
