@@ -14,6 +14,8 @@ from loadtest.idle import IdleSettings
 from loadtest.idle import idle as run_idle
 from loadtest.replay import ReplaySettings, is_clean
 from loadtest.replay import replay as run_replay
+from loadtest.trace import TraceSettings, is_exact
+from loadtest.trace import trace as run_trace
 
 app = App(name="python -m loadtest", help="Load on a server, over real sockets.")
 
@@ -61,6 +63,29 @@ def idle(
     """Measure a server that has nothing to do: latency of a write, memory of who is there."""
     settings = IdleSettings(writes=writes, connections=connections, meetings=meetings)
     print(json.dumps(trio.run(run_idle, settings)))
+
+
+@app.command
+def trace(
+    *,
+    trace: Annotated[Path, Parameter(help="A recording (editing-traces), possibly gzipped.")],
+    server: Annotated[str, Parameter(help="auto, or the address of a running server.")] = "auto",
+    edits: Annotated[int | None, Parameter(help="Play only so many edits.")] = None,
+    token: Annotated[str, Parameter(help="A token, with {user} for the writer's name.")] = (
+        "dev:{user}"
+    ),
+) -> None:
+    """Play recorded writing by several people; show that everybody ends with the same text.
+
+    Each writer sees exactly what it had seen in the recording. A server of our own is killed with
+    SIGKILL at the end, and asked again.
+
+    Example: python -m loadtest trace --trace friendsforever.json.gz --server auto
+    """
+    settings = TraceSettings(file=trace, server=server, edits_max=edits, token=token)
+    report = trio.run(run_trace, settings)
+    print(json.dumps(report))
+    sys.exit(0 if is_exact(report) else 1)
 
 
 if __name__ == "__main__":
