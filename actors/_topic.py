@@ -9,8 +9,8 @@ Rules:
 * Urgent items leave at ``commit``. Others leave at ``commit`` too after a quiet time, else when
   the interval since the group's last flush is over: at most one such flush per interval.
 * ``attach`` flushes the group first: a sink never gets what the snapshot it starts from holds.
-* The ring keeps the newest items for those who come back. It forgets, but never lies: ``since``
-  returns None rather than a run with a hole.
+* The ring keeps the newest items, bounded in number and weight, for those who come back. It
+  forgets, but never lies: ``since`` returns None rather than a run with a hole.
 * A sink that raises is detached and logged; the others get the flush all the same.
 """
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Protocol
 
@@ -73,17 +73,27 @@ class Hub:
     Args:
       interval_s: Seconds between flushes of items that are not urgent.
       ring_len_max: How many recent items ``since`` can return.
+      ring_weight_max: Sum of their weights (bytes, say); None: not bounded.
       seq: Everything up to here was published before; the ring starts after it.
     """
 
     def __init__(
-        self, timers: Timers, *, interval_s: float, ring_len_max: int, seq: int = 0
+        self,
+        timers: Timers,
+        *,
+        interval_s: float,
+        ring_len_max: int,
+        ring_weight_max: int | None = None,
+        seq: int = 0,
     ) -> None:
         self.seq = seq
         self._timers = timers
         self._interval_s = interval_s
         self._ring: deque[Item] = deque()
+        self._weights: deque[int] = deque()  # Of the ring's items.
+        self._weight = 0
         self._ring_len_max = ring_len_max
+        self._ring_weight_max = ring_weight_max
         self._ring_after = seq  # Every item with a greater seq is in the ring.
         self._groups: dict[frozenset[str], _Group] = {}
         self._group_of: dict[Sink, _Group] = {}
@@ -147,17 +157,20 @@ class Hub:
 
     # -------------------------------------------------------------- publishing
 
-    def publish(self, seq: int, topic: str, body: object, *, urgent: bool) -> None:
+    def publish(self, seq: int, topic: str, body: object, *, urgent: bool, weight: int = 0) -> None:
         """Collect an item for those who follow *topic*; nothing is delivered before ``commit``.
 
-        *seq* must not be smaller than any before.
+        *seq* must not be smaller than any before. *weight* counts against ``ring_weight_max``.
         """
         assert seq >= self.seq
         self.seq = seq
         item = (seq, topic, body)
         self._ring.append(item)
-        if len(self._ring) > self._ring_len_max:
+        self._weights.append(weight)
+        self._weight += weight
+        while len(self._ring) > self._ring_len_max or self._is_too_heavy():
             self._ring_after = self._ring.popleft()[0]
+            self._weight -= self._weights.popleft()
         for group in self._by_topic.get(topic, ()):
             group.pending.append(item)
             self._touched[group] = None
@@ -222,6 +235,14 @@ class Hub:
                     self.detach(sink)
 
     # -------------------------------------------------------------- the ring
+
+    def _is_too_heavy(self) -> bool:
+        return self._ring_weight_max is not None and self._weight > self._ring_weight_max
+
+    @property
+    def recent(self) -> Iterable[Item]:
+        """What the ring holds, oldest first."""
+        return self._ring
 
     def since(self, seq: int, topics: frozenset[str]) -> list[Item] | None:
         """Return the items of *topics* after *seq*, or None if the ring does not reach back."""

@@ -32,11 +32,12 @@ from collab.identity import Authenticator, open_authenticator
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, IDLE_TIMEOUT_S
-from collab.live import LiveActor, Surroundings
+from collab.live import LiveActor
 from collab.names import parse_target
 from collab.requests import Declined, Do, Done, Look, Reading
 from collab.signals import SignalRunner
 from collab.storage import MemoryStore, SqliteStore, open_store
+from collab.surroundings import Surroundings
 
 
 def system_clock_ms() -> int:

@@ -1,25 +1,37 @@
 """How an event lies in the journal, and how it looks on the wire.
 
 Journal: a MessagePack map ``{t: tag, b: by, a: at_ms, d: fields}``; the last event of a write with
-a client key also has ``k: key`` and ``r: reply``. Tags and fields are read back for ever: fields
-may be added with a default, never renamed or reused.
+a client key also has ``k: key``, ``o: operation`` and ``r: reply``. Tags and fields are read back
+for ever: fields may be added with a default, never renamed or reused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
 from collab.kind import Kind, Stamp
+from protocol.gateway import Subscription
 from protocol.structure import STORAGE, structure, unstructure
 
 
 class Entry:
     """One event with who, when, and the answer that it settles."""
 
-    __slots__ = ("at_ms", "by", "event", "fields", "key", "reply")
+    __slots__ = (
+        "at_ms",
+        "by",
+        "event",
+        "fields",
+        "key",
+        "nbytes",
+        "op",
+        "reply",
+        "shut_out",
+        "shut_out_ids",
+    )
 
     def __init__(
         self, event: Any, by: str, at_ms: int, *, key: str | None = None, reply: object = None
@@ -27,13 +39,34 @@ class Entry:
         self.event = event
         self.by = by
         self.at_ms = at_ms
-        self.key = key  # Set on the last event of a write with a client key.
+        self.key = key  # Set on the last event of a write with a client key, with the next two.
+        self.op: str | None = None
         self.reply = reply
         self.fields: Any = None  # The event as a plain structure, made once.
+        self.nbytes = 0  # As journaled.
+        # Whose subscriptions end right before it: judged as it evolves, done as it is published.
+        self.shut_out_ids: frozenset[str] = frozenset()
+        self.shut_out: Sequence[Subscription] = ()
 
     def stamp(self, seq: int) -> Stamp:
         """Return what an evolve function may know beside the event."""
         return Stamp(seq, self.at_ms, self.by)
+
+
+class Shown:
+    """An event as subscribers see it, and its size; shared by the ring and everybody's frames."""
+
+    __slots__ = ("_entry", "fields", "nbytes")
+
+    def __init__(self, entry: Entry, fields: Mapping[str, Any]) -> None:
+        self._entry = entry
+        self.fields = fields
+        self.nbytes = entry.nbytes
+
+    def redact(self, kind: Kind[Any]) -> None:
+        """Take back what a later event took back, for whoever has not been shown it yet."""
+        harmless = unstructure(kind.redacted(self._entry.event))
+        self.fields = {**self.fields, "data": harmless}
 
 
 class EventCodec:
@@ -55,8 +88,10 @@ class EventCodec:
         envelope = {"t": entry.event.TAG, "b": entry.by, "a": entry.at_ms, "d": fields}
         if entry.key is not None:
             envelope["k"] = entry.key
+            envelope["o"] = entry.op
             envelope["r"] = entry.reply = unstructure(entry.reply)
         packed: bytes = msgpack.packb(envelope)
+        entry.nbytes = len(packed)
         return packed
 
     def decode(self, payload: bytes) -> Entry:
@@ -70,16 +105,21 @@ class EventCodec:
         entry = Entry(
             event, envelope["b"], envelope["a"], key=envelope.get("k"), reply=envelope.get("r")
         )
+        entry.op = envelope.get("o")
         entry.fields = envelope["d"]
+        entry.nbytes = len(payload)
         return entry
 
-    def body(self, seq: int, entry: Entry) -> Mapping[str, Any]:
-        """Return *entry* as subscribers see it."""
-        return {
-            "seq": seq,
-            "topic": self._topic_by_class[type(entry.event)],
-            "type": entry.event.TAG,
-            "at_ms": entry.at_ms,
-            "by": entry.by,
-            "data": entry.fields if entry.fields is not None else unstructure(entry.event),
-        }
+    def show(self, seq: int, entry: Entry) -> Shown:
+        """Return *entry*, encoded or decoded before, as subscribers see it."""
+        return Shown(
+            entry,
+            {
+                "seq": seq,
+                "topic": self._topic_by_class[type(entry.event)],
+                "type": entry.event.TAG,
+                "at_ms": entry.at_ms,
+                "by": entry.by,
+                "data": entry.fields,
+            },
+        )

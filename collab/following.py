@@ -8,16 +8,35 @@ synchronous turn (read the ring, go live, deliver), so nothing falls in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 from actors import Flush, Hub, Item, Journal, PresenceBoard, Record
+from collab.envelope import Shown
 from collab.kind import Caller
 from protocol.errors import WireError
-from protocol.gateway import EventFrame, Subscription
-from protocol.limits import CATCH_UP_EVENTS_MAX, CATCH_UP_PAGE_EVENTS
+from protocol.gateway import Connection, EventFrame, Subscription
+from protocol.limits import (
+    CATCH_UP_EVENTS_MAX,
+    CATCH_UP_PAGE_EVENTS,
+    CATCH_UP_PAGE_EVENTS_MIN,
+    EVENT_FRAME_BYTES,
+)
 
 PRESENCE_TOPIC = "presence"
+
+
+def _nbytes(items: Sequence[Item]) -> int:
+    return sum(cast("Shown", body).nbytes for _seq, _topic, body in items)
+
+
+def _next_limit(limit: int, nbytes: int) -> int:
+    """Return how many records to read next, so that a page is some frames, not some memory."""
+    if nbytes > 4 * EVENT_FRAME_BYTES:
+        return max(1, limit // 4)
+    if nbytes < EVENT_FRAME_BYTES:
+        return min(limit * 2, CATCH_UP_PAGE_EVENTS)
+    return limit
 
 
 class Followed(Protocol):
@@ -25,8 +44,12 @@ class Followed(Protocol):
 
     actor_id: str
 
-    def bodies(self, records: Sequence[Record], topics: frozenset[str]) -> list[Item]:
-        """Return those of *records* that *topics* carry, ready for the wire."""
+    async def bodies(self, records: Sequence[Record], topics: frozenset[str]) -> list[Item]:
+        """Return those of *records* that *topics* carry, as a hub's ring would hold them."""
+        ...
+
+    def may_follow(self, caller: Caller, topics: frozenset[str]) -> bool:
+        """Say whether *caller* may read all of *topics*."""
         ...
 
 
@@ -35,6 +58,7 @@ class Followers:
 
     def __init__(self) -> None:
         self._by_subscription: dict[Subscription, Follower] = {}
+        self._by_connection: dict[Connection, dict[Follower, None]] = {}
 
     def __len__(self) -> int:
         return len(self._by_subscription)
@@ -46,13 +70,30 @@ class Followers:
         """Return the follower of *subscription*, if it is attached."""
         return self._by_subscription.get(subscription)
 
+    def on(self, connection: Connection) -> list[Follower]:
+        """Return the followers of one connection."""
+        return list(self._by_connection.get(connection, ()))
+
     def add(self, follower: Follower) -> None:
         """Called by ``Follower.attach``."""
-        self._by_subscription[follower.subscription] = follower
+        subscription = follower.subscription
+        previous = self._by_subscription.get(subscription)
+        self._by_subscription[subscription] = follower
+        on_connection = self._by_connection.setdefault(subscription.connection, {})
+        if previous is not None:
+            on_connection.pop(previous, None)
+        on_connection[follower] = None
 
     def drop(self, follower: Follower) -> None:
         """Called by ``Follower.detach``."""
-        self._by_subscription.pop(follower.subscription, None)
+        subscription = follower.subscription
+        if self._by_subscription.get(subscription) is not follower:
+            return
+        del self._by_subscription[subscription]
+        on_connection = self._by_connection[subscription.connection]
+        del on_connection[follower]
+        if not on_connection:
+            del self._by_connection[subscription.connection]
 
 
 class Follower:
@@ -84,17 +125,28 @@ class Follower:
 
     # ------------------------------------------------------------ attach and detach
 
-    def attach(self) -> None:
-        """Join the hub; and those present, if the subscription asks for presence."""
+    def attach(self, first_answer: Callable[[], None]) -> None:
+        """Answer and join the hub; and those present, if the subscription asks for presence.
+
+        Known before it is answered: an answer may be what ends a subscription (nobody reads, say),
+        and then it must be found to be detached again.
+        """
         previous = self._all.of(self.subscription)
         if previous is not None:  # A reset of a subscription that had fallen behind.
-            self._hub.detach(previous)
+            previous.leave_hub()
         self._all.add(self)
         self._hub.attach(self, self._topics)
-        if self._wants_presence:
+        first_answer()
+        if self.subscription.over:
+            self.detach()
+        elif self._wants_presence:
             if previous is None:
                 self.set_presence(None)
             self._send_all_present()
+
+    def leave_hub(self) -> None:
+        """Get no more events; the successor goes on for the same subscription."""
+        self._hub.detach(self)
 
     def detach(self) -> None:
         """Leave hub and presence. Harmless when repeated."""
@@ -102,6 +154,12 @@ class Follower:
         self._all.drop(self)
         if self._wants_presence:
             self._presence.set(self._session_id, None)
+
+    def speak_for(self, caller: Caller) -> None:
+        """The connection's token was refreshed: go on as *caller*, if they still may."""
+        self.caller = caller
+        if not self._actor.may_follow(caller, self.subscription.topics):
+            self.end(WireError("permission_denied", "your new token does not allow this"))
 
     def end(self, error: WireError) -> None:
         """The server ends it: the client is told why, and gets nothing more."""
@@ -111,13 +169,13 @@ class Follower:
     # ------------------------------------------------------------ events
 
     def deliver(self, flush: Flush) -> None:
-        """Hand a flush on as one frame, shared by all followers of the same topics."""
-        frame = flush.memo
-        if not isinstance(frame, EventFrame):
-            bodies: list[Any] = [body for _seq, _topic, body in flush.items]
-            frame = EventFrame(self._actor.actor_id, flush.after, flush.seq, bodies)
-            flush.memo = frame
-        self.subscription.deliver(frame)
+        """Hand a flush on as frames, shared by all followers of the same topics."""
+        frames = flush.memo
+        if not isinstance(frames, list):
+            frames = self._frames(flush.items, flush.after, flush.seq)
+            flush.memo = frames
+        for frame in frames:
+            self.subscription.deliver(frame)
 
     async def catch_up(self, journal: Journal) -> bool:
         """Send what was missed, then go live. Return False if too much was: reset instead.
@@ -125,37 +183,51 @@ class Follower:
         Cancelled: the connection is ending; what was sent was sent.
         """
         subscription, hub = self.subscription, self._hub
-        left = CATCH_UP_EVENTS_MAX
+        left, limit = CATCH_UP_EVENTS_MAX, CATCH_UP_PAGE_EVENTS_MIN
         while not subscription.over:
             hub.flush_group_of(self._topics)
             missed = hub.since(subscription.seq, self._topics)
-            if missed is not None and len(missed) <= CATCH_UP_PAGE_EVENTS:
+            if missed is not None and _nbytes(missed) <= EVENT_FRAME_BYTES:
                 subscription.caught_up()
-                if missed:
-                    subscription.deliver(self._frame(missed, hub.seq))
+                for frame in self._frames(missed, subscription.seq, hub.seq) if missed else ():
+                    subscription.deliver(frame)
                 if self._wants_presence:
                     self._send_all_present()
                 return True
             if missed is not None:
-                page = missed[:CATCH_UP_PAGE_EVENTS]
-                seq = page[-1][0]
+                page, seq = missed[:limit], missed[:limit][-1][0]
             else:
-                records = await journal.read(
-                    self._actor.actor_id, after=subscription.seq, limit=CATCH_UP_PAGE_EVENTS
-                )
+                after = subscription.seq
+                records = await journal.read(self._actor.actor_id, after=after, limit=limit)
                 if not records:
                     return False  # The journal ends before the hub's ring begins: start over.
-                page = self._actor.bodies(records, self._topics)
+                page = await self._actor.bodies(records, self._topics)
                 seq = records[-1].seq
-            left -= CATCH_UP_PAGE_EVENTS
+                size = sum(len(record.payload) for record in records)
+                limit = _next_limit(limit, size)
+                left -= len(records)
             if left < 0:
                 return False
-            await subscription.deliver_page(self._frame(page, seq))
+            for frame in self._frames(page, subscription.seq, seq):
+                await subscription.deliver_page(frame)
         return True
 
-    def _frame(self, items: Sequence[Item], seq: int) -> EventFrame:
-        bodies: list[Any] = [body for _seq, _topic, body in items]
-        return EventFrame(self._actor.actor_id, self.subscription.seq, seq, bodies)
+    def _frames(self, items: Sequence[Item], after: int, seq: int) -> list[EventFrame]:
+        """Return *items* in frames of about ``EVENT_FRAME_BYTES``, which cover (after, seq]."""
+        target = self._actor.actor_id
+        frames: list[EventFrame] = []
+        bodies: list[Mapping[str, Any]] = []
+        nbytes = 0
+        for item_seq, _topic, body in items:
+            shown = cast("Shown", body)
+            if bodies and nbytes + shown.nbytes > EVENT_FRAME_BYTES:
+                frames.append(EventFrame(target, after, bodies[-1]["seq"], bodies))
+                after, bodies, nbytes = bodies[-1]["seq"], [], 0
+            bodies.append(shown.fields)
+            nbytes += shown.nbytes
+            assert item_seq > after
+        frames.append(EventFrame(target, after, seq, bodies))
+        return frames
 
     # ------------------------------------------------------------ presence
 

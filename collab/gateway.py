@@ -16,7 +16,7 @@ from actors import ActorSystem, Journal, Ref
 from collab.following import Followers
 from collab.identity import Authenticator, caller_of
 from collab.kind import Caller, Kind, Reader
-from collab.limits import READS_AT_ONCE_MAX
+from collab.limits import ADMITTED_MAX, ASK_AGAIN_MS, READS_AT_ONCE_MAX
 from collab.names import parse_target
 from collab.requests import Admit, Declined, Do, Done, Follow, Look, Reading
 from collab.wire_errors import to_wire
@@ -149,6 +149,15 @@ class CollabGateway:
         if follower is not None:
             follower.detach()
 
+    def identity_changed(self, connection: Connection) -> None:
+        """Ask again for every stream of a connection whose token was refreshed."""
+        caller = caller_of(connection.identity, session_id=connection.session_id)
+        for follower in self._followers.on(connection):
+            try:
+                follower.speak_for(caller)
+            except Exception as error:  # noqa: BLE001 - a kind's fault ends this stream only
+                follower.end(to_wire(error))
+
     async def catch_up(self, subscription: Subscription) -> None:
         """Bring a lagging subscription to the present, or start it over.
 
@@ -206,8 +215,10 @@ class CollabGateway:
             return
         admitted = self._admitted.setdefault(connection, set())
         if (ref.actor_id, action) not in admitted:
-            admitted.add((ref.actor_id, action))
             ref.ask_nowait(Admit(caller, action), NobodyWaits())
+            if len(admitted) >= ADMITTED_MAX:
+                admitted.clear()  # Asked again: harmless.
+            admitted.add((ref.actor_id, action))
 
     def read_soon(self, call: IncomingCall, reading: Reading) -> None:
         """Finish a query outside the actor, so that storage never holds an actor up."""
@@ -219,10 +230,11 @@ class CollabGateway:
                 if call.abandoned:
                     return
                 value = await reading.read(self._reader)
+            if reading.is_permitted():
+                call.reply(value)
+            else:
+                # A role changed while storage was read, or the actor restarted: whoever may still
+                # know gets the answer at the next try, and everybody else a refusal.
+                call.fail(WireError("unavailable", "ask again", retry_after_ms=ASK_AGAIN_MS))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))
-            return
-        if reading.is_permitted():
-            call.reply(value)
-        else:
-            call.fail(WireError("permission_denied", "you were shut out"))

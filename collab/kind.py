@@ -202,14 +202,22 @@ class Kind(Generic[S]):
     # Old items that a command needs in memory: listing -> positions; put there by ``load``.
     needs: Callable[[S, Any], Mapping[str, Sequence[int]]] = lambda _state, _command: {}
     load: Callable[[S, str, Sequence[Item]], None] | None = None
-    # What a command or query needs to be found out before it is decided, in slices that let others
-    # run, or with reads: (state, command, own target, reader). None: nothing, the usual case. What
-    # it returns is called if the caller is permitted, and writes only the command's own findings.
-    study: Callable[[S, Any, str, Reader], Callable[[], Awaitable[None]] | None] = (
-        lambda _state, _command, _target, _reader: None
+    # What is to be found out about a command or query before it is decided, in slices that let
+    # others run, or with reads: (state, command, caller, own target, reader). None: nothing, the
+    # usual case. The result is called if the caller is permitted; it writes only into the command.
+    study: Callable[[S, Any, Caller, str, Reader], Callable[[], Awaitable[None]] | None] = (
+        lambda _state, _command, _caller, _target, _reader: None
     )
     # With ``Caller.is_dev``: events that let the caller in, before any command or subscription.
     welcome: Callable[[S, Caller, Context], Sequence[Any]] = lambda _state, _caller, _context: ()
+    # Commands that are safe to repeat by their own rules: no answer to them is remembered.
+    idempotent: frozenset[type[Tagged]] = frozenset()
+    # Presence shows who is here: for those who may read this topic; None: for all who read any.
+    presence_with: str | None = None
+    # Earlier events (seqs) whose content an event takes back, such as a deleted message's; and
+    # what is shown of such an event from then on. The journal keeps it until retention ends it.
+    redacts: Callable[[Any], Sequence[int]] = lambda _event: ()
+    redacted: Callable[[Any], Any] = lambda event: event
     # Which users an event shuts out, if any: their subscriptions end right after it. ``RECHECK``
     # among them: everybody whose role does not let them read any more, whoever that is.
     revokes: Callable[[S, Any], Sequence[str]] = lambda _state, _event: ()
@@ -229,6 +237,8 @@ class Kind(Generic[S]):
         event_tags = [cls.TAG for cls in self.events]
         if len(set(event_tags)) != len(event_tags):
             raise ValueError(f"kind {self.name}: two events share a tag")
+        if self.presence_with is not None and self.presence_with not in self.topics:
+            raise ValueError(f"kind {self.name}: no topic {self.presence_with} for presence")
         if stray := self.allowed - self.actions:
             raise ValueError(f"kind {self.name}: permissions name unknown actions {sorted(stray)}")
 

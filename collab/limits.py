@@ -8,8 +8,10 @@ from typing import Final
 BATCH_INTERVAL_S: Final = 0.1  # Batched topics flush at most this often; 0.05 to 0.25.
 PRESENCE_INTERVAL_S: Final = 0.05  # Cursors look smooth at 20 a second.
 RING_EVENTS_MAX: Final = 2_048  # Recent events in memory: a 3-minute outage at 10 chunks/s.
-DEDUPE_KEYS_MAX: Final = 4_096  # Answers remembered per target.
-DEDUPE_AGE_MAX_MS: Final = 24 * 3_600_000  # A client retries for a day.
+RING_BYTES_MAX: Final = 4_194_304  # As journaled; whichever bound is reached first.
+DEDUPE_KEYS_PER_USER_MAX: Final = 1_024  # Twice what one client keeps unanswered.
+DEDUPE_KEYS_MAX: Final = 8_192  # Of a target; whoever has most gives way.
+DEDUPE_BYTES_MAX: Final = 1_048_576  # Of a target, as journaled.
 PAGE_LIMIT_MAX: Final = 200
 PAGE_LIMIT_DEFAULT: Final = 50
 
@@ -87,6 +89,8 @@ NOTES_BRANCHES_PER_USER_MAX: Final = 4  # So that nobody takes the room of every
 NOTES_STATE_EVERY: Final = 1_000  # Updates from one stored state to the next: 10 ms to replay.
 NOTES_REPLAY_EVENTS_MAX: Final = 200_000  # Journal records read to see a moment again.
 NOTES_REPLAY_PAGE: Final = 500
+NOTES_ORDER_STEPS_MAX: Final = 5_000_000  # Blocks compared to say who wrote what: some seconds.
+NOTES_RETRY_MS: Final = 50  # After two drafts of one user met in one batch.
 NOTES_MOMENT_PAUSE_MS: Final = 30_000  # A longer pause begins another moment.
 NOTES_MOMENT_SPAN_MS: Final = 300_000  # A moment that goes on for longer is cut in two.
 NOTES_MOMENTS_OPEN_MAX: Final = 64  # Authors whose moment is not over; the oldest is closed.
@@ -94,7 +98,6 @@ NOTES_UNDO_DEPTH: Final = 100  # Bursts that one user can take back.
 NOTES_UNDO_PAUSE_MS: Final = 500  # A longer pause between one's edits begins another burst.
 NOTES_UNDO_BURST_MAX: Final = 50  # Edits in one burst.
 NOTES_UNDO_USERS_MAX: Final = 256  # Whose bursts are remembered: those who edited last.
-NOTES_UNDO_EVENTS_MAX: Final = 20_000  # Read to take one back; older bursts cannot be.
 
 # Chats.
 CHAT_MEMBERS_MAX: Final = 500  # All of them are in one snapshot; each gets a signal on a change.
@@ -113,6 +116,8 @@ INSIST_AFTER_S: Final = 1.0  # Sooner, a second Ctrl-C is the first one, passed 
 ASK_TIMEOUT_S: Final = 30.0
 IDLE_TIMEOUT_S: Final = 60.0  # An actor that nobody follows or calls leaves memory.
 READS_AT_ONCE_MAX: Final = 64  # Queries that read storage; the rest wait.
+ADMITTED_MAX: Final = 1_024  # Remembered per connection, with development tokens.
+ASK_AGAIN_MS: Final = 10
 OVERLOADED_RETRY_MS: Final = 500
 UNAVAILABLE_RETRY_MS: Final = 1_000
 SIGNALS_AT_ONCE_MAX: Final = 64  # Sent and not yet acknowledged.

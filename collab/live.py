@@ -22,37 +22,22 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]
-from attrs import frozen
 
-from actors import Actor, Decision, Hub, Item, PresenceBoard, Record, Timers
+from actors import Actor, Decision
 from collab.answers import Answers, Remembered
+from collab.audience import REDACTED_LISTING, Audience
 from collab.envelope import Entry, EventCodec
-from collab.errors import BadRequest, PermissionDenied, UnknownTopic
-from collab.following import PRESENCE_TOPIC, Follower, Followers
-from collab.kind import RECHECK, Answer, Caller, Context, Kind, Reader, Signal, Stamp
-from collab.limits import BATCH_INTERVAL_S, PRESENCE_INTERVAL_S, RING_EVENTS_MAX
+from collab.errors import BadRequest, Conflict, PermissionDenied, UnknownTopic
+from collab.following import PRESENCE_TOPIC
+from collab.kind import Answer, Caller, Context, Kind, Put, Signal, Stamp
 from collab.requests import Admit, Declined, Do, Done, Follow, Look, Message, Reading, Receive
 from collab.storage import SignalRow
-from protocol.errors import WireError
+from collab.surroundings import Surroundings
 from protocol.gateway import Subscription
 from protocol.limits import CATCH_UP_EVENTS_MAX
 from protocol.structure import STORAGE, pack, structure, unstructure
 
 _SNAPSHOT_FORMAT: Final = 1
-
-
-@frozen(kw_only=True)
-class Surroundings:
-    """What every live actor of an app shares."""
-
-    timers: Timers
-    reader: Reader
-    followers: Followers
-    clock_ms: Callable[[], int]
-    new_id: Callable[[], str]
-    cork: Callable[[], AbstractContextManager[None]]  # Around everything that a batch sends.
-    signals_stored: Callable[[], None]
-    batch_interval_s: float = BATCH_INTERVAL_S
 
 
 class LiveActor(Actor[Message, Entry]):
@@ -62,12 +47,11 @@ class LiveActor(Actor[Message, Entry]):
         self._kind = kind
         self._around = around
         self._codec = EventCodec(kind)
-        self._batched = frozenset(name for name, topic in kind.topics.items() if topic.is_batched)
+        self._audience = Audience(kind, self._codec, around, self.is_permitted)
         self._answers = Answers()
         self._has_signals = False
-        self._seq_published: int | None = None  # None: nothing decided since activation.
-        self._hub: Hub | None = None
-        self._presence: PresenceBoard | None = None
+        self._is_begun = False  # Something was decided since activation.
+        self._is_closed = False
         self.state = kind.new_state(key)
 
     # ------------------------------------------------------------ state and journal
@@ -103,17 +87,19 @@ class LiveActor(Actor[Message, Entry]):
         stamp = Stamp(seq, event.at_ms, event.by)
         self._kind.events[type(event.event)](self.state, event.event, stamp)
         if event.key is not None:
-            answer = Remembered(seq, event.at_ms, event.reply)
+            answer = Remembered(event.op or "", seq, event.reply, event.nbytes)
             self._answers.remember(event.by, event.key, answer)
 
     def rows(self, seq: int, event: Entry) -> Sequence[object]:
-        """Return what is stored in the event's transaction beside it."""
+        """Return what is stored in the event's transaction beside it; note whom it shuts out."""
         stamp = Stamp(seq, event.at_ms, event.by)
         rows: list[object] = list(self._kind.rows(self.state, event.event, stamp))
         signals = self._kind.signals_of(self.state, event.event, stamp)
         if signals:
             self._has_signals = True
             rows += [self._signal_row(seq, n, signal) for n, signal in enumerate(signals)]
+        rows += [Put(REDACTED_LISTING, n, b"") for n in self._kind.redacts(event.event)]
+        self._audience.judge(self.state, event)
         return rows
 
     def _signal_row(self, seq: int, index: int, signal: Signal) -> SignalRow:
@@ -123,29 +109,41 @@ class LiveActor(Actor[Message, Entry]):
     # ------------------------------------------------------------ deciding
 
     async def prepare(self, commands: Sequence[Message]) -> None:
-        """Load the old items that the batch's commands need; have studied what must be."""
+        """Have studied what must be, and load the old items that the batch's commands need."""
         load, reader = self._kind.load, self._around.reader
+        wanted: dict[str, set[int]] = {}
+        may_change_roles = False  # An earlier command of the batch might.
         for message in commands:
-            kind = type(message)
-            if kind is Do:
-                command = message.command  # type: ignore[union-attr]
-            elif kind is Look:
-                command = message.query  # type: ignore[union-attr]
+            if type(message) is Do:
+                command, caller = message.command, message.caller
+            elif type(message) is Look:
+                command, caller = message.query, message.caller
             else:
+                may_change_roles = True
                 continue
-            study = self._kind.study(self.state, command, self.actor_id, reader)
-            if study is not None and self.is_permitted(message.caller, command.TAG):  # type: ignore[union-attr]
+            is_permitted = self.is_permitted(caller, command.TAG)
+            study = self._kind.study(self.state, command, caller, self.actor_id, reader)
+            if study is not None and is_permitted:
                 await study()
-            if load is None or kind is Look:
+            if load is None or type(message) is Look:
                 continue
-            for listing, positions in self._kind.needs(self.state, command).items():
-                if positions:
-                    load(self.state, listing, await reader.get(self.actor_id, listing, positions))
+            needs = self._kind.needs(self.state, command)
+            if not needs:
+                may_change_roles = True
+            elif is_permitted or may_change_roles:
+                for listing, positions in needs.items():
+                    wanted.setdefault(listing, set()).update(positions)
+        for listing, all_positions in wanted.items():
+            if all_positions and load is not None:
+                items = await reader.get(self.actor_id, listing, sorted(all_positions))
+                load(self.state, listing, items)
 
     def decide(self, command: Message) -> Decision[Entry]:
         """Answer one message. Raises ``Refused`` (``CollabError``) for the sender."""
-        if self._seq_published is None:
-            self._seq_published = self.seq
+        if not self._is_begun:
+            self._is_begun = True
+            self._audience.actor_id = self.actor_id
+            self._audience.seq_published = self.seq
         kind = type(command)
         if kind is Do:
             return self._decide_do(command)  # type: ignore[arg-type]
@@ -159,7 +157,11 @@ class LiveActor(Actor[Message, Entry]):
 
     def _decide_do(self, message: Do) -> Decision[Entry]:
         caller, command, key = message.caller, message.command, message.key
+        if type(command) in self._kind.idempotent:
+            key = None
         if key is not None and (first := self._answers.find(caller.user_id, key)) is not None:
+            if first.op != command.TAG:
+                raise Conflict(f"this key was used for {first.op}; a new write needs a new one")
             return Decision(reply=Done(first.value, first.seq))
         self._check(caller, command.TAG)
         context = self._context(caller)
@@ -168,7 +170,7 @@ class LiveActor(Actor[Message, Entry]):
         if outcome.refusal is not None:  # Not remembered: sent again, it is decided again.
             return Decision(entries, Declined(outcome.refusal))
         if entries and key is not None:
-            entries[-1].key = key
+            entries[-1].key, entries[-1].op = key, command.TAG
             entries[-1].reply = outcome.value
         return Decision(entries, Done(outcome.value, self.seq + len(entries)))
 
@@ -178,8 +180,12 @@ class LiveActor(Actor[Message, Entry]):
         answer: Answer = self._kind.queries[type(query)](self.state, query, self._context(caller))
         if answer.read is None:
             return Decision(reply=Done(answer.value, self.seq))
-        tag = query.TAG
-        return Decision(reply=Reading(answer.read, lambda: self.is_permitted(caller, tag)))
+        role = self._kind.role_of(self.state, caller)
+        return Decision(reply=Reading(answer.read, lambda: self._is_still(role, caller)))
+
+    def _is_still(self, role: str, caller: Caller) -> bool:
+        """Say whether *caller* has the same role, and this activation is the one to ask."""
+        return not self._is_closed and self._kind.role_of(self.state, caller) == role
 
     def _decide_receive(self, message: Receive) -> Decision[Entry]:
         source = Caller(user_id=message.source)
@@ -226,7 +232,8 @@ class LiveActor(Actor[Message, Entry]):
         for topic in sorted(topics):
             if topic not in self._kind.topics:
                 raise UnknownTopic(f"kind {self._kind.name} has no topic {topic}")
-            self._check(caller, f"read:{topic}")
+        for action in self._audience.actions_of(subscription.topics):
+            self._check(caller, action)
         if message.has_fallen_behind:
             return self._reset(caller, subscription, "fell_behind")
         cursor = subscription.cursor
@@ -270,39 +277,7 @@ class LiveActor(Actor[Message, Entry]):
     def _attach(
         self, caller: Caller, subscription: Subscription, first_answer: Callable[[], None]
     ) -> Decision[Entry]:
-        """Answer and attach in one step after commit: what is published next comes next."""
-
-        def attach() -> None:
-            if subscription.over:
-                return
-            hub, presence = self._channels()
-            first_answer()
-            Follower(self, caller, subscription, hub, presence, self._around.followers).attach()
-
-        return Decision(effect=attach)
-
-    def _channels(self) -> tuple[Hub, PresenceBoard]:
-        """Return hub and presence; an actor that nobody follows has neither."""
-        if self._hub is None or self._presence is None:
-            self._hub = Hub(
-                self._around.timers,
-                interval_s=self._around.batch_interval_s,
-                ring_len_max=RING_EVENTS_MAX,
-                seq=self._seq_published or 0,
-            )
-            self._presence = PresenceBoard(
-                self._around.timers, interval_s=PRESENCE_INTERVAL_S, tell=self._tell_presence
-            )
-        return self._hub, self._presence
-
-    def _tell_presence(self, changes: Mapping[str, object | None]) -> None:
-        for follower in self._followers():
-            follower.tell_presence(changes)
-
-    def _followers(self) -> list[Follower]:
-        if self._hub is None:
-            return []
-        return [sink for sink in self._hub.sinks if isinstance(sink, Follower)]
+        return Decision(effect=self._audience.join(caller, subscription, first_answer))
 
     # ------------------------------------------------------------ after commit
 
@@ -311,63 +286,21 @@ class LiveActor(Actor[Message, Entry]):
         return self._around.cork()
 
     def publish(self, seq: int, event: Entry) -> None:
-        """Show a durable event to its topic's followers; shut out whom it revokes first."""
-        self._seq_published = seq
-        hub = self._hub
-        if hub is None:
-            return  # Nobody has followed since activation: resumes read the journal.
-        for user_id in self._kind.revokes(self.state, event.event):
-            self._shut_out(user_id)
-        topic = self._codec.topic_of(event)
-        if topic is not None:
-            urgent = topic not in self._batched
-            hub.publish(seq, topic, self._codec.body(seq, event), urgent=urgent)
-
-    def _shut_out(self, user_id: str) -> None:
-        """End *user_id*'s subscriptions: all before this moment was theirs, nothing after.
-
-        ``RECHECK`` stands for everybody whose role no longer lets them read.
-        """
-        if self._hub is not None:
-            self._hub.flush_all()
-        for follower in self._followers():
-            is_named = follower.caller.user_id == user_id
-            if is_named or (user_id == RECHECK and not self._may_follow(follower)):
-                follower.end(WireError("permission_denied", "you were shut out"))
-
-    def _may_follow(self, follower: Follower) -> bool:
-        topics = follower.subscription.topics - {PRESENCE_TOPIC}
-        return all(self.is_permitted(follower.caller, f"read:{topic}") for topic in topics)
+        """Show a durable event to its audience."""
+        self._audience.publish(seq, event)
 
     def committed(self) -> None:
         """Flush what is urgent; have signals sent."""
-        if self._hub is not None:
-            self._hub.commit()
+        self._audience.committed()
         if self._has_signals:
             self._has_signals = False
             self._around.signals_stored()
 
     def is_busy(self) -> bool:
         """Stay in memory while somebody follows."""
-        return self._hub is not None and not self._hub.is_empty
+        return not self._audience.is_empty
 
     def closed(self, reason: BaseException | None) -> None:
-        """End all subscriptions; clients resume with their cursors."""
-        text = "the server is stopping" if reason is None else "restarted after a fault"
-        for follower in self._followers():
-            follower.end(WireError("unavailable", text))
-        if self._hub is not None and self._presence is not None:
-            self._hub.close()
-            self._presence.close()
-
-    # ------------------------------------------------------------ for followers
-
-    def bodies(self, records: Sequence[Record], topics: frozenset[str]) -> list[Item]:
-        """Return those of *records* that *topics* carry, as a hub's ring would hold them."""
-        items: list[Item] = []
-        for record in records:
-            entry = self._codec.decode(record.payload)
-            topic = self._codec.topic_of(entry)
-            if topic in topics:
-                items.append((record.seq, topic, self._codec.body(record.seq, entry)))
-        return items
+        """End all subscriptions; queries that still read ask the next activation."""
+        self._is_closed = True
+        self._audience.close(reason)

@@ -31,7 +31,7 @@ class Look:
 
 @frozen
 class Follow:
-    """A subscription that wants its first answer, or (``fell_behind``) a fresh snapshot."""
+    """A subscription that wants its first answer, or (fallen behind) a fresh snapshot."""
 
     caller: Caller
     subscription: Subscription
@@ -76,8 +76,8 @@ class Declined:
 class Reading:
     """The rest of a query, to be read from storage outside the actor.
 
-    ``is_permitted`` is asked once more before the value leaves: it may have been revoked while
-    the storage was being read.
+    ``is_permitted`` is asked once more before the value leaves: False if the caller's role changed
+    while storage was read, or if there is another activation to ask.
     """
 
     read: Callable[[Reader], Awaitable[object]]

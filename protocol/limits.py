@@ -50,7 +50,10 @@ OUTBOX_FRAMES_MAX: Final = 4_096
 SLOW_CONSUMER_TIMEOUT_S: Final = 15.0  # A backlog without progress for so long ends the connection.
 SLOW_CONSUMER_CHECK_S: Final = SLOW_CONSUMER_TIMEOUT_S / 5  # How late it may be noticed.
 CATCH_UP_PAGE_EVENTS: Final = 500
+CATCH_UP_PAGE_EVENTS_MIN: Final = 64  # Of the first page: events may be large.
 CATCH_UP_EVENTS_MAX: Final = 20_000  # More missed than this: a reset is cheaper for both sides.
+
+EVENT_FRAME_BYTES: Final = 262_144  # Of one events frame, or one event: clients bound what they take.
 
 # Client library.
 RECONNECT_DELAY_MIN_S: Final = 0.1

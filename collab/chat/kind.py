@@ -61,6 +61,10 @@ CHAT: Final = Kind(
         **messages.COMMANDS,
         **notes.COMMANDS,
     },
+    idempotent=frozenset({notes.EditNotes}),
+    presence_with="members",
+    redacts=messages.redacts,
+    redacted=messages.redacted,
     queries={query: view.existing(answer) for query, answer in _ANSWERS.items()},
     events={
         ChatCreated: rules.was_created,

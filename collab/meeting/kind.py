@@ -122,6 +122,10 @@ MEETING: Final[Kind[MeetingState]] = Kind(
         **{command: _while_open(decide) for command, decide in messages.COMMANDS.items()},
         **{command: _while_open(decide) for command, decide in notes.COMMANDS.items()},
     },
+    idempotent=frozenset({AddChunk, AddChunks, notes.EditNotes}),
+    presence_with="participants",
+    redacts=messages.redacts,
+    redacted=messages.redacted,
     queries={
         Get: view.get,
         ListPeople: view.list_people,

@@ -37,7 +37,7 @@ from collab.messages.commands import (
     React,
 )
 from collab.messages.parts import Part
-from collab.messages.rules import load, missing, needs, rows
+from collab.messages.rules import load, missing, needs, redacted, redacts, rows
 from collab.messages.state import HasMessages, Message, MessageLog
 from collab.messages.view import snapshot
 
@@ -92,6 +92,8 @@ __all__ = [
     "load",
     "missing",
     "needs",
+    "redacted",
+    "redacts",
     "rows",
     "snapshot",
 ]

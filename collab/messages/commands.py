@@ -187,6 +187,7 @@ class MessageDeleted:
     TAG: ClassVar[str] = "message.deleted"
 
     id: int
+    edits: list[int] = field(factory=list)  # Seqs of its edits: their content goes too.
 
 
 @frozen(kw_only=True)

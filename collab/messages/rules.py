@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
+from attrs import evolve
 
 from collab.errors import Conflict, LimitExceeded, NotFound, PermissionDenied
 from collab.kind import Context, Item, Outcome, Put, Remove, Stamp
@@ -93,7 +94,13 @@ def delete(state: HasMessages, command: DeleteMessage, context: Context) -> Outc
     message = find(state.messages, command.id)
     if message.author != context.caller.user_id:
         raise PermissionDenied(command.TAG, context.target)
-    return Outcome() if message.is_deleted else Outcome([MessageDeleted(id=command.id)])
+    return _deletion(message)
+
+
+def _deletion(message: Message) -> Outcome:
+    if message.is_deleted:
+        return Outcome()
+    return Outcome([MessageDeleted(id=message.id, edits=list(message.edits))])
 
 
 def delete_any(state: HasMessages, command: DeleteAnyMessage, _context: Context) -> Outcome:
@@ -103,7 +110,7 @@ def delete_any(state: HasMessages, command: DeleteAnyMessage, _context: Context)
       NotFound: no such message.
     """
     message = find(state.messages, command.id)
-    return Outcome() if message.is_deleted else Outcome([MessageDeleted(id=command.id)])
+    return _deletion(message)
 
 
 def react(state: HasMessages, command: React, context: Context) -> Outcome:
@@ -267,3 +274,13 @@ def load(state: HasMessages, listing: str, items: Sequence[Item]) -> None:
     """Put what ``needs`` asked for into memory."""
     if listing == LISTING:
         state.messages.load(items)
+
+
+def redacts(event: object) -> Sequence[int]:
+    """Return the events whose content *event* takes back: a deleted message's post and edits."""
+    return [event.id, *event.edits] if isinstance(event, MessageDeleted) else ()
+
+
+def redacted(event: Any) -> Any:
+    """Return *event* without what its message said."""
+    return evolve(event, parts=[]) if isinstance(event, MessagePosted | MessageEdited) else event

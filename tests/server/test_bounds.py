@@ -13,9 +13,8 @@ from tests.server.running import serving
 
 async def test_the_operators_bounds_hold(tmp_path: Path) -> None:
     """[O2.6] Message rate and frame size are what the settings say."""
-    flags = ("--dev", "--message-rate-per-s", "1", "--message-burst", "5")
-    flags += ("--frame-bytes-max", "16384")
-    async with serving(tmp_path, *flags) as server:
+    rate = ("--message-rate-per-s", "1", "--message-burst", "5")
+    async with serving(tmp_path, "--dev", *rate, "--frame-bytes-max", "16384") as server:
         url = server.url.replace("http", "ws", 1) + "/v1"
         async with trio_websocket.open_websocket_url(url, subprotocols=["collab.v1.json"]) as ws:
             await ws.send_message('{"t": "hello", "token": "dev:ann"}')

@@ -1,0 +1,27 @@
+"""What every live actor of an app shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from attrs import frozen
+
+from actors import Timers
+from collab.following import Followers
+from collab.kind import Reader
+from collab.limits import BATCH_INTERVAL_S
+
+
+@frozen(kw_only=True)
+class Surroundings:
+    """Made once per app; see ``collab.app``."""
+
+    timers: Timers
+    reader: Reader
+    followers: Followers
+    clock_ms: Callable[[], int]
+    new_id: Callable[[], str]
+    cork: Callable[[], AbstractContextManager[None]]  # Around everything that a batch sends.
+    signals_stored: Callable[[], None]
+    batch_interval_s: float = BATCH_INTERVAL_S
