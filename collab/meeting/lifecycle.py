@@ -69,6 +69,11 @@ ALLOWED_IN: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "notes.edit": OPEN,
         "notes.name_version": OPEN,
         "notes.discard_branch": OPEN,
+        "notes.undo": OPEN,
+        "notes.redo": OPEN,
+        "notes.restore": OPEN,
+        "notes.merge_branch": OPEN,
+        "notes.import": OPEN,
     }
 )
 

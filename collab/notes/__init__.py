@@ -19,7 +19,11 @@ admission       which updates are let in
 editing         ``notes.edit``
 writing         the way of every change into the document, and its evolve
 branches        history that the document does not know
-undoing         one's own edits, taken back
+undoing         what one can take back
+drafts          undo, redo, restore, merge, import: what the server writes for a user
+rewriting       how that is written; ``likeness`` makes one shared type like another
+past            the document as it was
+authors         who wrote which passage (``blocks`` reads the state)
 moments         stretches of editing
 preparing       what is found out before deciding, in slices
 view            what readers see
@@ -33,7 +37,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from collab.kind import Answer, Context, Outcome, Put, Remove, Stamp, Tagged
-from collab.notes import branches, editing, moments, view, writing
+from collab.notes import authors, branches, drafts, editing, moments, past, view, writing
 from collab.notes.commands import (
     BranchDiscarded,
     BranchKept,
@@ -41,15 +45,24 @@ from collab.notes.commands import (
     BranchOpened,
     DiscardBranch,
     EditNotes,
+    ExportNotes,
+    GetBranch,
+    ImportNotes,
     ListBranches,
     ListVersions,
+    MergeBranch,
     NameVersion,
+    NotesAt,
+    NotesAuthors,
     NotesImported,
     NotesRestored,
     NotesUndone,
     NotesUpdated,
     PageMoments,
+    RedoNotes,
+    RestoreNotes,
     SyncNotes,
+    UndoNotes,
     VersionNamed,
 )
 from collab.notes.preparing import study
@@ -60,8 +73,13 @@ COMMANDS: Final[Mapping[type[Tagged], Callable[[HasNotes, Any, Context], Outcome
     MappingProxyType(
         {
             EditNotes: editing.edit,
+            UndoNotes: drafts.undo,
+            RedoNotes: drafts.redo,
             NameVersion: view.name_version,
+            RestoreNotes: drafts.restore,
+            MergeBranch: drafts.merge_branch,
             DiscardBranch: branches.discard,
+            ImportNotes: drafts.import_notes,
         }
     )
 )
@@ -73,6 +91,10 @@ QUERIES: Final[Mapping[type[Tagged], Callable[[HasNotes, Any, Context], Answer]]
             ListVersions: view.list_versions,
             ListBranches: view.list_branches,
             PageMoments: moments.page,
+            NotesAt: past.at,
+            NotesAuthors: authors.authors,
+            GetBranch: view.get_branch,
+            ExportNotes: view.export,
         }
     )
 )

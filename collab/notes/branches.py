@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from collab.errors import NotFound
-from collab.kind import Context, Outcome, Put, Remove, Stamp
+from collab.kind import Context, Outcome, Put, Reader, Remove, Stamp
 from collab.limits import NOTES_BRANCHES_MAX, NOTES_BRANCHES_PER_USER_MAX
 from collab.notes.admission import UnknownHistory
 from collab.notes.commands import (
@@ -85,6 +85,21 @@ def find(log: NotesLog, branch_id: int) -> Branch:
     if branch is None:
         raise NotFound(f"there is no branch {branch_id}")
     return branch
+
+
+async def read_branch(log: NotesLog, branch_id: int, reader: Reader, owner: str) -> bytes:
+    """Return a branch as it was sent.
+
+    Raises:
+      NotFound: there is no such branch.
+
+    Cancelled: nothing happened.
+    """
+    find(log, branch_id)
+    items = await reader.get(owner, BRANCHES, [branch_id])
+    if not items:
+        raise NotFound(f"branch {branch_id} was let go just now")
+    return items[0].value
 
 
 # ---------------------------------------------------------------- evolve

@@ -99,6 +99,7 @@ class ImportNotes:
 
     markdown: str = words(NOTES_MARKDOWN_LEN_MAX)
     root: str | None = words(NOTES_ROOT_LEN_MAX, default=None)
+    study: Study = field(init=False, factory=Study, eq=False, repr=False)
 
 
 # ---------------------------------------------------------------- queries

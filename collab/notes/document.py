@@ -20,6 +20,7 @@ from typing import Any, Final
 import pycrdt
 from attrs import define, field
 
+from collab.errors import CollabError
 from collab.limits import NOTES_BYTES_MAX
 from collab.notes.errors import DocumentFault
 from protocol.yjs import (
@@ -36,7 +37,7 @@ from protocol.yjs.reader import varuint
 EMPTY: Final = b"\x00\x00"  # The update that changes nothing.
 _REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
 _MEASURED_EVERY_BYTES: Final = 65_536
-_OWN_STATE: Final = WalkLimits(  # It was checked piece by piece, and only has to be read.
+OWN_LIMITS: Final = WalkLimits(  # It was checked piece by piece, and only has to be read.
     update_bytes_max=4 * NOTES_BYTES_MAX,
     structs_max=4 * NOTES_BYTES_MAX,
     clients_max=DOCUMENT_CLIENTS_MAX,
@@ -55,6 +56,8 @@ def no_panic() -> Iterator[None]:
     """
     try:
         yield
+    except CollabError:
+        raise  # Ours, from within.
     except Exception as error:
         raise DocumentFault(f"{type(error).__name__}: {error}") from error
     except BaseException as error:
@@ -123,6 +126,8 @@ class SharedDoc:
 
     def take_in(self, update: bytes) -> None:
         """Evolve: the live path has applied it already, a replay applies it when it is needed."""
+        if update == EMPTY:
+            return
         if self._ahead and self._ahead[0] is update:
             del self._ahead[0]
             return
@@ -259,7 +264,7 @@ class SharedDoc:
 
     def _index_steps(self, live: _Live) -> Generator[None]:
         index = NestingIndex()
-        report = yield from walk_steps(self.whole(), _OWN_STATE)
+        report = yield from walk_steps(self.whole(), OWN_LIMITS)
         index.commit((yield from index.plan_steps(report)))
         live.index = index
 

@@ -1,23 +1,35 @@
 """What is found out about a command before it is decided, because it takes long or needs storage.
 
 ``decide`` is synchronous and holds everybody up, so what may take more than a moment happens in
-``prepare`` of the actor, in slices or with reads, and leaves its result here. A command that was
-not studied (it was not permitted then, or nothing was found) is decided without.
+``prepare`` of the actor, in slices, with reads or in a worker thread, and leaves its result here.
+Whether it still fits is for ``decide`` to say.
 """
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, frozen
 
+from collab.errors import CollabError
 from protocol.yjs import UpdateRefused, UpdateReport
+
+
+@frozen(kw_only=True)
+class Draft:
+    """An update of our own making, under the client id ``pen`` from its clock ``clock`` on."""
+
+    update: bytes
+    report: UpdateReport
+    pen: int
+    clock: int
+    seqs: tuple[int, ...] = ()  # Whose edits it takes back.
+    root: str = ""  # Where it imports to.
 
 
 @define
 class Study:
-    """One command's findings. Written once, by ``collab.notes.preparing``."""
+    """One command's findings; empty if it was not studied, as it was not permitted at that time."""
 
-    report: UpdateReport | None = None  # What the update says.
-    refusal: UpdateRefused | None = None  # Or why it cannot be read.
-    before: bytes | None = None  # The document's whole state at some moment.
-    updates: tuple[tuple[int, str, bytes], ...] = ()  # What happened after it: seq, by, update.
-    content: bytes | None = None  # A branch.
+    report: UpdateReport | None = None  # What the update says,
+    refusal: UpdateRefused | None = None  # or why it cannot be read.
+    draft: Draft | None = None  # What we wrote for the command,
+    trouble: CollabError | None = None  # or why nothing can be written.

@@ -1,10 +1,11 @@
 """Undo of one's own edits, over any connection and across restarts.
 
 What can be taken back is remembered as *bursts*: seqs of one user's edits without a pause longer
-than ``NOTES_UNDO_PAUSE_MS``. Their bytes are in the journal; to take a burst back, the document
-before it is seen again (``preparing``), the burst and what came after it are played into it with
-the library's undo in between, and what the undo did becomes one event of its own, written with the
-user's pen. So an undo takes back the user's own changes only, and leaves what others wrote since.
+than ``NOTES_UNDO_PAUSE_MS``. Their bytes are in the journal. To take a burst back, the document
+before it is seen again (``preparing``), everything since is played into it, and the library's undo
+takes back all that is the user's own: the burst, and what came after it and was taken back already
+(a word that was deleted and brought back again is another word to the library, so the undos have
+to be taken back with it). What that changes becomes one event, written with the user's pen.
 """
 
 from __future__ import annotations

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import trio
 from attrs import asdict
 
 from collab.errors import BadRequest, Conflict, LimitExceeded
-from collab.kind import Answer, Caller, Context, Outcome, Stamp
+from collab.kind import Answer, Caller, Context, Outcome, Reader, Stamp
 from collab.limits import NOTES_VERSIONS_MAX
+from collab.notes.branches import find, read_branch
 from collab.notes.commands import (
+    ExportNotes,
+    GetBranch,
     ListBranches,
     ListVersions,
     NameVersion,
     SyncNotes,
     VersionNamed,
 )
+from collab.notes.document import no_panic
+from collab.notes.markdown import export_state
+from collab.notes.past import texts_of
+from collab.notes.rewriting import joined
 from collab.notes.state import HasNotes, Version
 from protocol.yjs import FrameRefused, decode_state_vector
 
@@ -54,6 +62,40 @@ def list_branches(state: HasNotes, _query: ListBranches, _context: Context) -> A
         for branch in state.notes.branches.values()
     ]
     return Answer({"branches": branches})
+
+
+def get_branch(state: HasNotes, query: GetBranch, context: Context) -> Answer:
+    """Return a branch, and what every root reads and would read with it.
+
+    Raises:
+      NotFound: there is no such branch.
+    """
+    log, owner = state.notes, context.target
+    branch, whole = find(log, query.id), log.doc.whole()
+
+    async def read(reader: Reader) -> object:
+        content = await read_branch(log, branch.id, reader, owner)
+        now, text = await trio.to_thread.run_sync(
+            lambda: (texts_of(whole), texts_of(joined(whole, content)))
+        )
+        shown = {"id": branch.id, "by": branch.by, "at_ms": branch.at_ms}
+        return {**shown, "update": content, "text": text, "now": now}
+
+    return Answer(read=read)
+
+
+def export(state: HasNotes, query: ExportNotes, _context: Context) -> Answer:
+    """Return a root in some format; made in a thread, as a long one takes long."""
+    whole, root, form = state.notes.doc.whole(), query.root, query.format
+
+    def work() -> str:
+        with no_panic():
+            return export_state(whole, root, form)
+
+    async def read(_reader: Reader) -> object:
+        return {"content": await trio.to_thread.run_sync(work)}
+
+    return Answer(read=read)
 
 
 # ---------------------------------------------------------------- named versions

@@ -9,15 +9,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, TypedDict
 
-from collab.errors import Conflict
-from collab.kind import Context, Put, Stamp
+from collab.kind import Put, Stamp
 from collab.limits import NOTES_STATE_EVERY
 from collab.notes import moments, undoing
-from collab.notes.admission import Admitted, UnknownHistory, judge
+from collab.notes.admission import Admitted
 from collab.notes.commands import NotesUpdated
-from collab.notes.errors import DocumentFault
 from collab.notes.state import HasNotes, NotesLog
-from protocol.yjs import RootKind, UpdateReport, walk
+from protocol.yjs import RootKind, UpdateReport
 
 STATES: Final = "notes_at"  # Listing of stored states; position = seq of the event after which.
 # The surest sign first: an element has keys as well, and a rich text may hold embedded values.
@@ -46,46 +44,25 @@ def write(log: NotesLog, update: bytes, report: UpdateReport, admitted: Admitted
         update=update,
         new_clients=admitted.new_clients,
         new_roots={
-            name: _kind_of(kinds) for name, kinds in report.roots.items() if name not in log.roots
+            name: kind_of(kinds) for name, kinds in report.roots.items() if name not in log.roots
         },
     )
 
 
-def write_own(log: NotesLog, update: bytes, user_id: str) -> Written:
-    """Apply an update that was made here for *user_id*, with :func:`pen_of` them.
-
-    Raises:
-      Conflict: it changes nothing.
-      NotesTooLarge: a bound would be passed.
-      DocumentFault: a crash.
-    """
-    report = walk(update)
-    verdict = judge(log, report, user_id)
-    if isinstance(verdict, UnknownHistory):
-        raise DocumentFault("a client id of our own is somebody else's")
-    written = write(log, update, report, verdict) if isinstance(verdict, Admitted) else None
-    if written is None:
-        raise Conflict("there is nothing to change")
-    return written
-
-
-def pen_of(log: NotesLog, context: Context) -> int:
-    """Return the client id under which the server writes for the caller.
-
-    The one they have already, else a new one: 32 random bits, as editors draw theirs.
-    """
-    user_id = context.caller.user_id
+def pen_of(log: NotesLog, user_id: str, target: str) -> int:
+    """Return the client id under which the server writes for *user_id*: theirs, or a free one."""
     pen = log.pens.get(user_id)
-    if pen is not None:
-        return pen
-    while True:
-        drawn = hashlib.blake2b(context.new_id().encode(), digest_size=4, key=user_id.encode()[:64])
-        pen = int.from_bytes(drawn.digest(), "big")
-        if pen not in log.clients:
-            return pen
+    attempt = 0
+    while pen is None:
+        drawn = hashlib.blake2b(f"{target} {user_id} {attempt}".encode(), digest_size=4).digest()
+        attempt += 1
+        if int.from_bytes(drawn) not in log.clients:
+            pen = int.from_bytes(drawn)
+    return pen
 
 
-def _kind_of(kinds: frozenset[RootKind]) -> str:
+def kind_of(kinds: frozenset[RootKind]) -> str:
+    """Return what a root most probably is, or an empty text."""
     return next((kind.value for kind in _KINDS if kind in kinds), "")
 
 

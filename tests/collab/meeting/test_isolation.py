@@ -44,12 +44,20 @@ RULING = frozenset({"participants.invite", "participants.remove", "participants.
 COMING = frozenset({"participants.join", "participants.leave"})
 SPEAKING = frozenset({"transcript.add", "transcript.add_many"})
 WRITING = frozenset({"messages.post", "messages.edit", "messages.delete", "messages.react"})
-NOTING = frozenset({"notes.edit", "notes.name_version", "notes.discard_branch"})
+NOTING = frozenset(
+    {
+        *("notes.edit", "notes.undo", "notes.redo", "notes.name_version", "notes.restore"),
+        *("notes.merge_branch", "notes.discard_branch", "notes.import"),
+    }
+)
 ABOUT = frozenset({"meeting.get", "participants.list", "read:state", "read:participants"})
 SPEECH = frozenset({"transcript.page", "transcript.range", "read:transcript"})
 MESSAGES = frozenset({"messages.page", "messages.get", "messages.history", "read:messages"})
 NOTES = frozenset(
-    {"notes.sync", "notes.versions", "notes.moments", "notes.branches", "read:notes"}
+    {
+        *("notes.sync", "notes.versions", "notes.moments", "notes.at", "notes.authors"),
+        *("notes.branches", "notes.branch", "notes.export", "read:notes"),
+    }
 )
 READING = ABOUT | SPEECH | MESSAGES | NOTES
 

@@ -48,6 +48,13 @@ class PadStage(Stage[Pad]):
     def edit(self, who: str, update: bytes) -> Any:
         return self.do(who, EditNotes(update=update))
 
+    async def act(self, who: str, command: Any) -> Any:
+        """Study one command, then play it."""
+        study = self.kind.study(self.state, command, self.caller(who), "pad:k", self.rows)
+        if study is not None:
+            await study()
+        return self.do(who, command)
+
     def crash(self) -> None:
         """Lose memory; replay the journal."""
         self.state = self.replayed()

@@ -41,6 +41,11 @@ messages.react             .     x      x      .      .        .    .
 notes.edit                 .     x      x      .      .        .    .
 notes.name_version         .     x      x      .      .        .    .
 notes.discard_branch       .     x      x      .      .        .    .
+notes.undo                 .     x      x      .      .        .    .
+notes.redo                 .     x      x      .      .        .    .
+notes.restore              .     x      x      .      .        .    .
+notes.merge_branch         .     x      x      .      .        .    .
+notes.import               .     x      x      .      .        .    .
 chat.get                   .     x      x      x      x        .    x
 chat.branches              .     x      x      x      x        .    x
 messages.page              .     x      x      x      x        .    x
@@ -52,6 +57,10 @@ notes.sync                 .     x      x      x      x        .    x
 notes.versions             .     x      x      x      x        .    x
 notes.moments              .     x      x      x      x        .    x
 notes.branches             .     x      x      x      x        .    x
+notes.at                   .     x      x      x      x        .    x
+notes.branch               .     x      x      x      x        .    x
+notes.export               .     x      x      x      x        .    x
+notes.authors              .     x      x      x      x        .    x
 read:notes                 .     x      x      x      x        .    .
 read:members               .     x      x      x      .        .    .
 """
@@ -88,6 +97,11 @@ messages.react           .     x      x       x          .         .     .      
 notes.edit               .     x      x       x          .         .     .       .         .        .
 notes.name_version       .     x      x       x          .         .     .       .         .        .
 notes.discard_branch     .     x      x       x          .         .     .       .         .        .
+notes.undo               .     x      x       x          .         .     .       .         .        .
+notes.redo               .     x      x       x          .         .     .       .         .        .
+notes.restore            .     x      x       x          .         .     .       .         .        .
+notes.merge_branch       .     x      x       x          .         .     .       .         .        .
+notes.import             .     x      x       x          .         .     .       .         .        .
 meeting.get              .     x      x       x          x         x     .       x         x        .
 participants.list        .     x      x       x          x         .     .       x         x        .
 transcript.page          .     x      x       x          x         .     .       .         x        .
@@ -103,6 +117,10 @@ notes.sync               .     x      x       x          x         .     .      
 notes.versions           .     x      x       x          x         .     .       .         x        .
 notes.moments            .     x      x       x          x         .     .       .         x        .
 notes.branches           .     x      x       x          x         .     .       .         x        .
+notes.at                 .     x      x       x          x         .     .       .         x        .
+notes.branch             .     x      x       x          x         .     .       .         x        .
+notes.export             .     x      x       x          x         .     .       .         x        .
+notes.authors            .     x      x       x          x         .     .       .         x        .
 read:notes               .     x      x       x          x         .     .       .         x        .
 """  # noqa: E501 -- a grid
 
