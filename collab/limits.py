@@ -127,6 +127,9 @@ SIGNAL_TIMEOUT_S: Final = 10.0
 SIGNAL_RETRY_MIN_S: Final = 0.2
 SIGNAL_RETRY_MAX_S: Final = 60.0
 
+HTTP_CALL_TIMEOUT_S: Final = 30.0
+NOTES_MARKDOWN_BYTES_MAX: Final = 4 * NOTES_MARKDOWN_LEN_MAX  # Of an imported file.
+
 # The client library.
 MESSAGES_SHOWN_MAX: Final = 1_000  # In a live view; older ones are paged.
 NOTES_SEND_BYTES_MAX: Final = 262_144  # Edits merged into one call, unless one alone is larger.

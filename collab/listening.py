@@ -14,7 +14,7 @@ from attrs import define, frozen
 
 from collab.app import App
 from collab.figures import server_figures
-from collab.http import Readiness, make_http_app
+from collab.http import Readiness, make_http_app, notes_routes
 from collab.meeting import MEETING
 from protocol.allowance import MessageRate
 from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
@@ -88,7 +88,9 @@ async def listen(
         )
         app.use_cork(wire.cork)
         await nursery.start(wire.run)
-        http_app = make_http_app(readiness, partial(server_figures, app, wire))
+        http_app = make_http_app(
+            readiness, partial(server_figures, app, wire), routes=notes_routes(app.gateway)
+        )
         route = partial(_route, wire, YjsDoors(wire, target_of=document_target))
         serve = partial(serve_port, config, route=route, http_app=http_app)
         try:

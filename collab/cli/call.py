@@ -9,11 +9,9 @@ import orjson
 import trio
 from cyclopts import Parameter
 
-from collab.cli.connecting import ServerFlags, connected
+from collab.cli.connecting import ServerFlags, connected, refusals_told
 from collab.cli.exit_codes import CommandFailed, ExitCode
 from collab.cli.output import print_json
-from protocol.client import LimitExceeded
-from protocol.errors import CallAbandoned, CallFailed, ConnectFailed
 
 
 def call(
@@ -47,18 +45,9 @@ async def _call(
     key: str | None,
     timeout_s: float,
 ) -> object:
-    try:
+    with refusals_told():
         async with connected(server) as client:
             return await client.call(target, op, fields, key=key, timeout_s=timeout_s)
-    except CallFailed as error:
-        known_as = f" (error_id {error.error_id})" if error.error_id else ""
-        raise CommandFailed(ExitCode.REFUSED, f"{error}{known_as}") from None
-    except ConnectFailed as error:
-        raise CommandFailed(ExitCode.UNREACHABLE, f"{error.code}: {error.message}") from None
-    except CallAbandoned as error:
-        raise CommandFailed(ExitCode.UNREACHABLE, error.reason) from None
-    except (LimitExceeded, ValueError) as error:
-        raise CommandFailed(ExitCode.USAGE, str(error)) from None
 
 
 def _arguments(text: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from cyclopts import App
@@ -49,6 +50,20 @@ _COMMANDS: Final = (
         "collab follow meeting:m1 transcript messages --token dev:ann | jq .",
     ),
     (
+        "notes export",
+        "collab.cli.notes:export",
+        "Print a note as Markdown, HTML or plain text.",
+        "collab notes export meeting:m1 --token dev:ann > m1.md",
+        "collab notes export chat:c1 --format html --token dev:ann > c1.html",
+    ),
+    (
+        "notes import",
+        "collab.cli.notes:take_in",
+        "Make a Markdown file the content of a note.",
+        "collab notes import meeting:m1 m1.md --token dev:ann",
+        "pandoc plan.docx -t commonmark | collab notes import meeting:m1 - --token dev:ann",
+    ),
+    (
         "config",
         "collab.cli.show_config:show_config",
         "Show the settings in force, and where each comes from.",
@@ -63,6 +78,8 @@ _COMMANDS: Final = (
         "collab doctor --data /var/lib/collab",
     ),
 )
+# Commands of two words stand under the first one.
+_GROUPS: Final[Mapping[str, str]] = MappingProxyType({"notes": "A note into a file, and back."})
 
 
 def make_cli() -> App:
@@ -73,8 +90,13 @@ def make_cli() -> App:
         help_epilogue=_examples("collab demo", "collab serve --dev", "collab serve --help"),
         help_format="plaintext",
     )
+    groups = {name: App(name=name, help=about) for name, about in _GROUPS.items()}
     for name, where, about, *examples in _COMMANDS:
-        app.command(where, name=name, help=about, help_epilogue=_examples(*examples))
+        first, _, second = name.partition(" ")
+        parent = groups[first] if second else app
+        parent.command(where, name=second or first, help=about, help_epilogue=_examples(*examples))
+    for group in groups.values():
+        app.command(group)
     return app
 
 

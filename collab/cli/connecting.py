@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
@@ -14,7 +14,8 @@ from cyclopts import Parameter
 
 from collab.cli.exit_codes import CommandFailed, ExitCode
 from collab.config_sources import TOKEN_VARIABLE, URL_VARIABLE
-from protocol.client import Client, open_client
+from protocol.client import Client, LimitExceeded, open_client
+from protocol.errors import CallAbandoned, CallFailed, ConnectFailed
 
 DEFAULT_URL = "http://127.0.0.1:8787"
 
@@ -71,6 +72,26 @@ async def connected(flags: ServerFlags | None) -> AsyncIterator[Client]:
     url = wire_url(flags.url)
     async with open_client(url, token=flags.token, encoding="json", ssl_context=trust) as client:
         yield client
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Turn how a call may fail into the command's end.
+
+    Raises:
+      CommandFailed: the server refused, cannot be reached, or the arguments make no sense.
+    """
+    try:
+        yield
+    except CallFailed as error:
+        known_as = f" (error_id {error.error_id})" if error.error_id else ""
+        raise CommandFailed(ExitCode.REFUSED, f"{error}{known_as}") from None
+    except ConnectFailed as error:
+        raise CommandFailed(ExitCode.UNREACHABLE, f"{error.code}: {error.message}") from None
+    except CallAbandoned as error:
+        raise CommandFailed(ExitCode.UNREACHABLE, error.reason) from None
+    except (LimitExceeded, ValueError) as error:
+        raise CommandFailed(ExitCode.USAGE, str(error)) from None
 
 
 def _trust(ca: Path) -> ssl.SSLContext:

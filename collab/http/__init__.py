@@ -1,4 +1,4 @@
-"""HTTP next to the WebSocket, on the same port: health, readiness, metrics."""
+"""HTTP next to the WebSocket, on the same port: health, metrics, notes."""
 
 from collab.http.app import Readiness as Readiness
 from collab.http.app import make_http_app as make_http_app
@@ -7,3 +7,4 @@ from collab.http.figures import Figure as Figure
 from collab.http.figures import FigureKind as FigureKind
 from collab.http.figures import FigureSource as FigureSource
 from collab.http.figures import figures_of as figures_of
+from collab.http.notes import notes_routes as notes_routes

@@ -6,7 +6,8 @@
     GET /readyz     200 while it takes work; 503 from the first moment of a drain: send it none
     GET /metrics    Prometheus text
 
-Nothing here names a user or a meeting, and nothing here waits: the answers come from memory.
+None of these three names a user or a meeting, and none waits: the answers come from memory.
+Routes of others (``collab.http.notes``) stand beside them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,80 @@
+"""``collab notes``: a note out of a meeting or chat into a file, and Markdown into it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import trio
+from cyclopts import Parameter
+
+from collab.cli.connecting import ServerFlags, connected, refusals_told
+from collab.cli.exit_codes import CommandFailed, ExitCode
+from collab.cli.output import print_json
+from collab.limits import NOTES_MARKDOWN_BYTES_MAX
+
+Root = Annotated[
+    str | None, Parameter(help="Which text; none: the only or first one.", show_default=False)
+]
+Timeout = Annotated[float, Parameter(help="Seconds to wait, connecting included.")]
+
+
+def export(
+    target: Annotated[str, Parameter(help="kind:key, such as meeting:m1.")],
+    /,
+    *,
+    server: ServerFlags | None = None,
+    format: Annotated[
+        Literal["markdown", "html", "text"], Parameter(help="What to write.")
+    ] = "markdown",
+    root: Root = None,
+    timeout: Timeout = 30.0,
+) -> None:
+    """Print a note, to the last letter. Exits with 10 if the server refuses, 11 if unreachable."""
+    args = {"format": format, "root": root}
+    value = trio.run(_call, target, "notes.export", args, server, timeout)
+    sys.stdout.write(value["content"])
+    sys.stdout.flush()
+
+
+def take_in(
+    target: Annotated[str, Parameter(help="kind:key, such as meeting:m1.")],
+    file: Annotated[
+        Path, Parameter(help="Markdown; - reads standard input.", allow_leading_hyphen=True)
+    ],
+    /,
+    *,
+    server: ServerFlags | None = None,
+    root: Root = None,
+    timeout: Timeout = 30.0,
+) -> None:
+    """Make the file the content of a note, as one edit that can be undone.
+
+    What is the same before and after stays as it is. It is durable when the command returns.
+    """
+    args = {"markdown": _text_of(file), "root": root}
+    print_json(trio.run(_call, target, "notes.import", args, server, timeout))
+
+
+def _text_of(file: Path) -> str:
+    try:
+        if str(file) == "-":
+            body = sys.stdin.buffer.read(NOTES_MARKDOWN_BYTES_MAX + 1)
+        else:
+            with file.open("rb") as opened:
+                body = opened.read(NOTES_MARKDOWN_BYTES_MAX + 1)
+        if len(body) > NOTES_MARKDOWN_BYTES_MAX:
+            problem = f"{file} has more than {NOTES_MARKDOWN_BYTES_MAX} bytes"
+            raise CommandFailed(ExitCode.USAGE, problem)
+        return body.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(ExitCode.USAGE, f"cannot read {file}: {error}") from None
+
+
+async def _call(
+    target: str, op: str, args: dict[str, Any], server: ServerFlags | None, timeout_s: float
+) -> Any:
+    with refusals_told():
+        async with connected(server) as client:
+            return await client.call(target, op, args, timeout_s=timeout_s)
