@@ -99,7 +99,7 @@ class Followers:
 class Follower:
     """A sink of the actor's hub."""
 
-    __slots__ = ("_actor", "_all", "_hub", "_presence", "_topics", "caller", "subscription")
+    __slots__ = ("_actor", "_all", "_presence", "_topics", "caller", "hub", "subscription")
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Follower:
         self._actor = actor
         self.caller = caller
         self.subscription = subscription
-        self._hub = hub
+        self.hub = hub
         self._presence = presence
         self._all = followers
         self._topics = subscription.topics - {PRESENCE_TOPIC}
@@ -135,7 +135,7 @@ class Follower:
         if previous is not None:  # A reset of a subscription that had fallen behind.
             previous.leave_hub()
         self._all.add(self)
-        self._hub.attach(self, self._topics)
+        self.hub.attach(self, self._topics)
         first_answer()
         if self.subscription.over:
             self.detach()
@@ -146,11 +146,11 @@ class Follower:
 
     def leave_hub(self) -> None:
         """Get no more events; the successor goes on for the same subscription."""
-        self._hub.detach(self)
+        self.hub.detach(self)
 
     def detach(self) -> None:
         """Leave hub and presence. Harmless when repeated."""
-        self._hub.detach(self)
+        self.hub.detach(self)
         self._all.drop(self)
         if self._wants_presence:
             self._presence.set(self._session_id, None)
@@ -182,7 +182,7 @@ class Follower:
 
         Cancelled: the connection is ending; what was sent was sent.
         """
-        subscription, hub = self.subscription, self._hub
+        subscription, hub = self.subscription, self.hub
         left, limit = CATCH_UP_EVENTS_MAX, CATCH_UP_PAGE_EVENTS_MIN
         while not subscription.over:
             hub.flush_group_of(self._topics)

@@ -99,7 +99,7 @@ async def test_a_clock_that_jumps_disturbs_nobody() -> None:
         await ann.call(TARGET, "meeting.get")
         async with ann.follow(TARGET, ["messages"]) as follower:
             await anext(follower)
-            for jump_ms in (0, -3_600_000, 7_200_000, -86_400_000):
+            for jump_ms in (0, -3_600_000, 90_000_000_000, -86_400_000):
                 now_ms[0] += jump_ms
                 await ann.call(TARGET, "messages.post", {"text": str(jump_ms)}, key=str(jump_ms))
             again = await ann.ask(TARGET, "messages.post", {"text": "0"}, key="0")
@@ -107,3 +107,23 @@ async def test_a_clock_that_jumps_disturbs_nobody() -> None:
     seqs = [event.seq for event in events if isinstance(event, Event)]
     assert seqs == list(range(seqs[0], seqs[0] + 4))
     assert again.seq == seqs[0]
+
+
+async def test_a_key_belongs_to_one_operation() -> None:
+    """[V2.7] The same key with another operation is refused; nothing is taken for done."""
+    async with served() as server, server.client("ann") as ann:
+        await ann.call(TARGET, "meeting.get")
+        await ann.call(TARGET, "messages.post", {"text": "a"}, key="k")
+        with pytest.raises(CallFailed, match="conflict"):
+            await ann.call(TARGET, "meeting.update", {"title": "T"}, key="k")
+
+
+async def test_what_changed_nothing_is_decided_again() -> None:
+    """[V2.9] A no-op leaves no answer behind: its retry is decided as things stand then."""
+    async with served() as server, server.client("ann") as ann:
+        await ann.call(TARGET, "meeting.get")
+        first = await ann.ask(TARGET, "meeting.update", {"title": "m1"}, key="k")
+        await ann.call(TARGET, "meeting.update", {"title": "other"})
+        again = await ann.ask(TARGET, "meeting.update", {"title": "m1"}, key="k")
+    assert first.seq is not None
+    assert again.seq == first.seq + 2
