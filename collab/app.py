@@ -16,9 +16,15 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 from attrs import field, frozen
@@ -38,6 +44,10 @@ from collab.requests import Declined, Do, Done, Look, Reading
 from collab.signals import SignalRunner
 from collab.storage import MemoryStore, SqliteStore, open_store
 from collab.surroundings import Surroundings
+from protocol.port import PortConfig
+
+if TYPE_CHECKING:
+    from collab.listening import Listening
 
 
 def system_clock_ms() -> int:
@@ -133,6 +143,14 @@ class App:
         kind, key = parse_target(target)
         answer: object = await self.system.ref(kind, key).ask(message, timeout_s=ASK_TIMEOUT_S)
         return answer
+
+    def listen(
+        self, host: str = "127.0.0.1", port: int = 0
+    ) -> AbstractAsyncContextManager[Listening]:
+        """Serve this app on a port while the block runs; see ``collab.listening.listen``."""
+        from collab.listening import listen  # It builds on this module.
+
+        return listen(self, PortConfig(host=host, port=port))
 
     async def wait_failed(self) -> BaseException:
         """Wait until storage has failed for good; return why. The program must end then.
