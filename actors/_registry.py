@@ -103,6 +103,8 @@ class Registry:
 
     def _rested(self, kind: ActorKind, key: str, actor_id: str) -> None:
         self._resting.pop(actor_id, None)
+        # There is room: whoever rests keeps its place among ``active_max``, and from the line
+        # above to the new cell nobody else runs.
         if kind.restart is Restart.PERMANENT and not self.is_closed and self.state.failed is None:
             self.open(kind, key, actor_id)
 

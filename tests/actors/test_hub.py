@@ -226,6 +226,25 @@ async def test_a_hub_that_starts_later_knows_nothing_of_before(
     assert (bare.since(0, NOTES), bare.since(1, NOTES)) == (None, [])
 
 
+async def test_the_ring_forgets_by_weight_too(autojump_clock: MockClock, timers: Timers) -> None:
+    """[K1.58] Few heavy items push out many light ones; one that is too heavy is not kept."""
+    hub = Hub(timers, interval_s=INTERVAL_S, ring_len_max=100, ring_weight_max=1_000)
+    sink = Recorder()
+    hub.attach(sink, NOTES)
+    for seq in range(1, 51):
+        hub.publish(seq, "notes", seq, urgent=True, weight=20)
+    assert hub.since(0, NOTES) == [(seq, "notes", seq) for seq in range(1, 51)]
+    hub.publish(51, "notes", 51, urgent=True, weight=500)
+    assert hub.since(24, NOTES) is None
+    assert hub.since(25, NOTES) == [(seq, "notes", seq) for seq in range(26, 52)]
+    hub.publish(52, "notes", 52, urgent=True, weight=1_001)
+    assert (hub.since(51, NOTES), hub.since(52, NOTES)) == (None, [])
+    hub.publish(53, "notes", 53, urgent=True, weight=1_000)
+    assert hub.since(52, NOTES) == [(53, "notes", 53)]
+    hub.commit()
+    assert [item[0] for item in sink.items] == list(range(1, 54))
+
+
 async def test_flush_all_and_close(autojump_clock: MockClock, hub: Hub, timers: Timers) -> None:
     """[K1.57] flush_all delivers what waits; close drops it, with the timers."""
     one, two = Recorder(), Recorder()

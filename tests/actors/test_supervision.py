@@ -109,6 +109,27 @@ async def test_a_permanent_actor_comes_back_from_its_rest_by_itself(
         assert system.is_active("probe", "a")
 
 
+async def test_a_resting_permanent_actor_keeps_its_place(autojump_clock: MockClock) -> None:
+    """[K1.18] Its place counts among active_max while it rests: it comes back, however full."""
+    log = ProbeLog(make_error=ValueError("no config"))
+    lasting = probe_kind(log, name="lasting", restart=Restart.PERMANENT, restarts_max=0, rest_s=5)
+    journal = FaultJournal(MemoryJournal())
+    async with open_system([lasting, probe_kind()], journal, active_max=2) as system:
+        await system.ref("probe", "x").ask(do("1"), timeout_s=1)
+        with pytest.raises(ActorUnavailable):
+            await system.ref("lasting", "a").ask(do("1"), timeout_s=1)
+        for _ in range(4):  # It fails again after each rest, and its place stays taken.
+            with pytest.raises(ActorUnavailable) as caught:
+                system.ref("probe", "y").tell_nowait(do("1"))
+            assert "too many" in caught.value.reason
+            await trio.sleep(5)
+        assert system.counters.crashes == 4
+        log.make_error = None
+        await trio.sleep(5.1)
+        assert system.is_active("lasting", "a")
+        assert system.active_count == 2
+
+
 async def test_a_damaged_history_quarantines_that_actor_only(autojump_clock: MockClock) -> None:
     """[K1.27] JournalCorrupt at activation: that actor is unavailable at once, others live."""
     journal = FaultJournal(MemoryJournal())
