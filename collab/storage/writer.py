@@ -7,6 +7,7 @@ writer does not. A commit is never cancelled, because its outcome would be unkno
 
 from __future__ import annotations
 
+import logging
 import time
 
 import apsw
@@ -19,6 +20,8 @@ from collab.storage.figures import Figures
 from collab.storage.group import Committed, Group
 from collab.storage.limits import GROUP_INTERVAL_S, GROUP_ROWS_BUSY
 from collab.storage.tail import TailIndex
+
+_log = logging.getLogger("collab.storage")
 
 
 class Writer:
@@ -33,6 +36,7 @@ class Writer:
         self._has_ended = False
         self._room = trio.Event()  # Set, and replaced, whenever a fresh group opens.
         self.group = Group()
+        self._committing = Group()  # The one that is, or was last, on its way to disk.
         self.tail_no = tail_no  # Which tail table takes the records of the next commit.
         self.failed: JournalBroken | None = None
         self.broken = trio.Event()
@@ -108,13 +112,23 @@ class Writer:
             self.broken.set()
             self._wake.set()
             self._open_room()
+            # First of all those who wait, since they cannot be cancelled. Only then the device
+            # again, which may raise anything now, or never answer.
+            self._release(self._committing)
             self._release(self.group)
-            with trio.CancelScope(shield=True):
-                # What the log holds is uncertain now: leave it to the next start to judge.
+            await self._leave_log()
+
+    async def _leave_log(self) -> None:
+        """Leave the log, which holds who knows what now, to the next start to judge."""
+        with trio.CancelScope(shield=True):
+            try:
                 await self._thread.run(_keep_log)
+            except Exception as error:  # noqa: BLE001 -- the store has failed already and says so
+                _log.error("the log of the failed store could not be kept: %s", what_failed(error))
 
     async def _commit(self, group: Group) -> None:
         started = time.perf_counter()
+        self._committing = group
         try:
             committed = await self._thread.run(group.work(self.tail_no))
             self._apply(group, committed)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
+import apsw
 import pytest
 import trio
 
 from actors import Batch, JournalBroken, Record, Snapshot
+from collab.storage.connection import SqlThread
+from collab.storage.figures import Figures
+from collab.storage.tail import TailIndex
+from collab.storage.writer import Writer
 from tests.storage.conftest import Reopen
 from tests.storage.faults import FaultyDisk
 
@@ -69,6 +75,27 @@ async def test_everybody_who_waits_is_told(reopen_faulty: Reopen, disk: FaultyDi
                 await trio.lowlevel.checkpoint()
         assert len(told) == 20
         disk.fail_syncs = False
+
+
+async def test_who_waits_is_told_before_the_device_is_asked_again() -> None:
+    """[J4.4] A connection that is gone fails its commit; whoever waits is told all the same."""
+    told = trio.Event()
+
+    class GoneThread(SqlThread):
+        async def run(self, work: Any, *args: Any) -> Any:  # noqa: ARG002 -- it does nothing
+            if getattr(work, "__name__", "") == "_keep_log":
+                await told.wait()
+            raise apsw.ConnectionClosedError("closed by a test")
+
+    writer = Writer(GoneThread(None), TailIndex(), 0, Figures())  # type: ignore[arg-type]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.run)
+        with pytest.raises(JournalBroken):
+            await writer.durable()
+        assert writer.broken.is_set()
+        told.set()
+    with pytest.raises(JournalBroken):
+        await writer.room()
 
 
 async def test_a_failing_read_stops_the_writing(reopen_faulty: Reopen, disk: FaultyDisk) -> None:
