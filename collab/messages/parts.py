@@ -134,13 +134,25 @@ PART_CLASSES: Final = (Text, Image, File, ToolCall, ToolResult, Reasoning)
 
 
 def plain(part: Part) -> dict[str, Any]:
-    """Return *part* as it is stored and sent: ``type`` first, absent fields left out."""
+    """Return *part* as it is stored and sent: ``type`` first, absent fields left out.
+
+    It shares nothing with *part*, whose maker may go on writing in what they gave.
+    """
     held: dict[str, Any] = {"type": part.TAG}
     for attribute in fields(type(part)):
         value = getattr(part, attribute.name)
         if value is not None:
-            held[attribute.name] = value
+            held[attribute.name] = owned(value)
     return held
+
+
+def owned(value: Any) -> Any:
+    """Return a copy of a plain *value*, as the journal would give it back: lists for tuples."""
+    if isinstance(value, Mapping):
+        return {key: owned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [owned(item) for item in value]
+    return value
 
 
 def weigh(parts: Sequence[Mapping[str, Any]]) -> int:

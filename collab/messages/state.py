@@ -17,6 +17,7 @@ from attrs import define, field
 
 from collab.kind import Item
 from collab.limits import MESSAGE_CACHE_MAX, MESSAGE_TAIL_BYTES_MAX, MESSAGE_TAIL_MAX
+from collab.messages.parts import owned
 
 LISTING: Final = "messages"
 FIELDS_BYTES: Final = 256  # What a message's fields take beside its content.
@@ -43,7 +44,10 @@ class Message:
     weight: int = 0  # Bytes when packed, nearly; kept up to date for messages in the tail.
 
     def plain(self) -> dict[str, Any]:
-        """Return it as stored and sent: a copy that later changes do not reach."""
+        """Return it as stored and sent: a copy that later changes do not reach, nor the reverse."""
+        return {**self._plain(), "parts": owned(self.parts)}
+
+    def _plain(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "author": self.author,
@@ -67,7 +71,7 @@ class Message:
 
     def pack(self) -> bytes:
         """Return it as a row."""
-        packed: bytes = msgpack.packb(self.plain())
+        packed: bytes = msgpack.packb(self._plain())
         return packed
 
 

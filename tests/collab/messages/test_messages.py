@@ -97,6 +97,24 @@ def test_post_refuses_what_it_would_answer_or_follow_but_cannot_find(room: Stage
     assert room.seq == 1
 
 
+async def test_what_was_posted_belongs_to_the_log(room: Stage[Room]) -> None:
+    """[C2.1] Changing what was handed in, or out, changes neither state nor rows nor events."""
+    arguments: dict[str, Any] = {"list": [1, {"deep": "kept"}], "pair": (1, 2)}
+    call = ToolCall(call_id="1", name="t", arguments=arguments)
+    message_id = room.do("ann", PostMessage(parts=(call,)))["id"]
+    before = room.dump()
+    arguments["list"][1]["deep"] = "changed later"
+    arguments["more"] = True
+    shown = await room.look("ann", GetMessage(id=message_id))
+    assert shown["parts"][0]["arguments"] == {"list": [1, {"deep": "kept"}], "pair": [1, 2]}
+    shown["parts"][0]["arguments"]["list"].clear()
+    room.snapshot("ann", "messages")["messages"][0]["parts"].clear()
+    (page,) = (await room.look("ann", PageMessages()))["messages"]
+    page["parts"].clear()
+    assert room.dump() == before
+    assert room.replayed() == room.state
+
+
 def test_post_refuses_a_message_that_is_too_large(room: Stage[Room]) -> None:
     """[C2.1] All parts together fit MESSAGE_BYTES_MAX."""
     part = Text(text="é" * TEXT_LEN_MAX)
