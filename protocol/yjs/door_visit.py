@@ -170,10 +170,7 @@ class Visit(Host):
             return
         self.is_over = True
         self._token.stop()
-        if not self._subscription.over:
-            self._subscription.close()
-            self.forget(self._subscription)
-            self.hand_back(self._subscription)
+        self._subscription.drop()
         calls, self._calls = self._calls, set()
         for call in calls:
             self.server.wheel.discard(call, call.tick)
@@ -317,7 +314,15 @@ class Visit(Host):
     # ------------------------------------------------------------ from the subscription
 
     def send(self, message: ServerMessage) -> bool:
-        """Tell the client what its subscription says, if it has a word for it."""
+        """Tell the client what its subscription says; return False if that makes no sense."""
+        try:
+            self._tell(message)
+        except Exception as error:  # noqa: BLE001 -- a topic of another shape than was agreed
+            self.server.fault(f"tell {message.TAG}", error)
+            return False
+        return True
+
+    def _tell(self, message: ServerMessage) -> None:
         match message:
             case PresenceChanged(sessions=sessions, full=full):
                 self._tell_presence(sessions, is_full=full)
@@ -334,7 +339,6 @@ class Visit(Host):
                 self.end(WireError(message.code, message.message, retryable=retryable))
             case _:
                 pass  # Nothing that a Yjs client could make use of.
-        return True
 
     def event_bytes(self, frame: EventFrame) -> bytes:
         """Return the frame's updates, shared by all who speak alike; none to who sent them."""

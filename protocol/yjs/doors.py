@@ -26,7 +26,7 @@ class YjsDoors:
         self._server = server
         self._target_of = target_of
         self._words = words or Words()
-        self._boards = Boards()
+        self.boards = Boards()
 
     async def handle_yjs(self, name: str, socket: ServerSocket) -> None:
         """Serve a y-websocket client of document *name* to its end. Raises nothing.
@@ -34,12 +34,12 @@ class YjsDoors:
         Cancelled: as if the client had gone; closing the socket is its owner's business.
         """
         target = self._target_of(name)
-        connection = YjsConnection(self._server, socket, self._boards, self._words, target)
+        connection = YjsConnection(self._server, socket, self.boards, self._words, target)
         await self._server.host(connection)
 
     async def handle_hocuspocus(self, socket: ServerSocket) -> None:
         """Serve a Hocuspocus client to its end. Raises nothing. Cancelled: as above."""
         connection = HocuspocusConnection(
-            self._server, socket, self._boards, self._words, self._target_of
+            self._server, socket, self.boards, self._words, self._target_of
         )
         await self._server.host(connection)
