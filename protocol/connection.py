@@ -237,21 +237,15 @@ class WireConnection(Host):
         self.follow(subscription)
 
     def subscription_over(self, subscription: WireSubscription) -> None:
-        """Forget a subscription that the gateway has ended."""
+        """Forget a subscription that is over: its ref and its target are free."""
+        del self._subscriptions[subscription.ref]
         self._session.ended(subscription.ref)
-        self._forget(subscription)
+        self.forget(subscription)
 
     def _end_subscription(self, effect: do.EndSubscription) -> None:
         subscription = self._subscriptions.get(effect.ref)
-        if subscription is None:
-            return  # As above.
-        subscription.close()
-        self._forget(subscription)
-        self.hand_back(subscription)
-
-    def _forget(self, subscription: WireSubscription) -> None:
-        if self._subscriptions.pop(subscription.ref, None) is not None:
-            self.forget(subscription)
+        if subscription is not None:  # Else sending what came before has ended the connection.
+            subscription.drop()
 
     def _pass_presence(self, effect: do.PassPresence) -> None:
         self.pass_presence(self._subscriptions[effect.ref], effect.state)
@@ -319,9 +313,7 @@ class WireConnection(Host):
             self.server.wheel.discard(call, call.tick)
             call.abandon()
         for subscription in list(self._subscriptions.values()):
-            subscription.close()
-            self._forget(subscription)
-            self.hand_back(subscription)
+            subscription.drop()
 
 
 # One table for all connections: an idle one should cost little memory.

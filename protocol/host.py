@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from protocol.deadlines import Expiring
-from protocol.errors import WireError
 from protocol.gateway import EventFrame, Identity, IncomingCall, Peer
 from protocol.limits import CALL_DEADLINE_DEFAULT_MS
 from protocol.messages import ServerMessage
@@ -55,7 +54,7 @@ class Host(ABC):
 
     @abstractmethod
     def subscription_over(self, subscription: WireSubscription) -> None:
-        """Forget a subscription that the gateway has ended."""
+        """Forget a subscription that is over. Called once per subscription, by itself."""
 
     # ------------------------------------------------------------ out
 
@@ -92,7 +91,7 @@ class Host(ABC):
         try:
             self.server.gateway.subscribe(subscription)
         except Exception as error:  # noqa: BLE001 -- a fault of the gateway is an answer
-            subscription.fail(self.server.fault("subscribe", error))
+            subscription.cut(self.server.fault("subscribe", error))
 
     def expect_answer(self, subscription: WireSubscription) -> None:
         """End *subscription* unless it is answered within a call's default deadline."""
@@ -104,12 +103,6 @@ class Host(ABC):
     def subscription_answered(self, subscription: WireSubscription) -> None:
         """It has its answer: its deadline no longer counts."""
         self.server.wheel.discard(subscription, subscription.tick)
-
-    def cut(self, subscription: WireSubscription, error: WireError) -> None:
-        """End a subscription that the gateway still holds: tell both sides."""
-        if not subscription.over:
-            subscription.end(error)
-            self.hand_back(subscription)
 
     def forget(self, subscription: WireSubscription) -> None:
         """Stop the clock of a subscription that is over. Once per subscription."""

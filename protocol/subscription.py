@@ -9,6 +9,15 @@
               of the connection re-reads them
     OVER      for good: nothing is sent            from every state
 
+However it ends, it ends in :meth:`_finish`, once::
+
+    who ended it                                   the client hears      the gateway hears
+    fail at first: the gateway refuses             error {ref}           nothing: never took it
+    end: the gateway, which has let go             ended                 nothing
+    fail later, cut: the wire, for both            ended (error {ref}    unsubscribe
+                                                     while pending)
+    drop: the client left, or is gone              nothing               unsubscribe
+
 The seq is the proof: every frame continues exactly where the one before ended. A frame that does
 not is skipped, and what it would have left out is re-read.
 """
@@ -97,9 +106,11 @@ class WireSubscription:
         self._start_at(seq, message)
 
     def fail(self, error: WireError) -> None:
-        """First answer: refused."""
-        if not self.over:
-            self._leave(Error(ref=self.ref, **error_fields(error)))
+        """First answer: refused. Later (no fresh snapshot, say): over, and handed back."""
+        if self.phase is Phase.PENDING:
+            self._finish(self._last_words(error), is_held=False)
+        else:
+            self.cut(error)
 
     def _start_at(self, seq: int, message: ServerMessage) -> None:
         if self.over:
@@ -108,7 +119,7 @@ class WireSubscription:
         self.seq = seq
         self.connection.subscription_answered(self)
         if not self.connection.send(message):
-            self.connection.cut(self, _UNSENDABLE)
+            self.cut(_UNSENDABLE)
 
     # ------------------------------------------------------------ events
 
@@ -145,7 +156,7 @@ class WireSubscription:
         try:
             data = connection.event_bytes(shown)
         except Exception as error:  # noqa: BLE001 -- whatever the owner's events do when written
-            connection.cut(self, connection.server.fault("events", error))
+            self.cut(connection.server.fault("events", error))
             return
         self.seq = frame.seq
         if data:
@@ -184,7 +195,7 @@ class WireSubscription:
                     connection.expect_answer(self)
                     return
         except Exception as error:  # noqa: BLE001 -- a fault of the gateway ends this one only
-            connection.cut(self, connection.server.fault("catch_up", error))
+            self.cut(connection.server.fault("catch_up", error))
         finally:
             self._is_catching_up = False
 
@@ -196,7 +207,7 @@ class WireSubscription:
             fault = WireError("unavailable", "could not catch up; resume from your cursor")
         else:
             return
-        self.connection.cut(self, fault)
+        self.cut(fault)
 
     # ------------------------------------------------------------ presence and the end
 
@@ -214,30 +225,40 @@ class WireSubscription:
         self.connection.send(message)
 
     def end(self, error: WireError | None) -> None:
-        """End it: with *error* (revoked, draining), or None (unsubscribed)."""
+        """The gateway ends it: with *error* (revoked, draining), or None (unsubscribed)."""
+        self._finish(self._last_words(error), is_held=False)
+
+    def cut(self, error: WireError) -> None:
+        """The wire ends it: the client is told why, and the gateway gets it back."""
+        self._finish(self._last_words(error), is_held=True)
+
+    def drop(self) -> None:
+        """The client left, or is gone: nothing is sent, and the gateway gets it back."""
+        self._finish(None, is_held=True)
+
+    def _finish(self, last_words: ServerMessage | None, *, is_held: bool) -> None:
+        """End it, once. *is_held*: the gateway may still hold it."""
         if self.over:
             return
-        if error is not None and self.phase is Phase.PENDING:
-            self.fail(error)
-            return
-        self._leave(
-            Ended(
-                ref=self.ref,
-                target=self.target,
-                code="unsubscribed" if error is None else error.code,
-                message="" if error is None else printable(error.message),
-                retryable=error is not None and error.retryable,
-            )
-        )
-
-    def close(self) -> None:
-        """Nothing more is sent. Called by the connection."""
         self.phase = Phase.OVER
-
-    def _leave(self, message: ServerMessage) -> None:
-        self.close()
         self.connection.subscription_over(self)
-        self.connection.send(message)
+        if is_held:  # Before the client hears of it: it may follow again at once.
+            self.connection.hand_back(self)
+        if last_words is not None:
+            self.connection.send(last_words)
+
+    def _last_words(self, error: WireError | None) -> ServerMessage:
+        if error is None:
+            return Ended(ref=self.ref, target=self.target, code="unsubscribed")
+        if self.phase is Phase.PENDING:
+            return Error(ref=self.ref, **error_fields(error))
+        return Ended(
+            ref=self.ref,
+            target=self.target,
+            code=error.code,
+            message=printable(error.message),
+            retryable=error.retryable,
+        )
 
 
 _UNSENDABLE = WireError("internal", "the snapshot could not be written")

@@ -7,8 +7,8 @@
             --error, retryable------------> WAITING
             --error, final----------------> those refused are told; the others ask again
     LIVE    --somebody is not served------> LEAVING       (unsubscribe sent)
-            --ended, retryable------------> WAITING
-            --ended, final----------------> everybody is told
+            --ended | error, retryable----> WAITING
+            --ended | error, final--------> everybody is told
     LEAVING --ended-----------------------> ASKED, IDLE, or gone
     WAITING --the delay is over-----------> ASKED, or IDLE
     any     --link_down-------------------> OFFLINE
@@ -228,19 +228,17 @@ class Feed:
             self.state = FeedState.IDLE
             self.advance()
         elif self.state in (FeedState.LIVE, FeedState.ASKED):
-            if message.retryable:
-                self._wait_to_retry(None)
-            else:
-                served = [i for i in self.inboxes if i.topics <= self._topics]
-                self._end(served, message.code, message.message)
+            self._ended(message, None)
 
     def on_error(self, message: Error) -> bool:
-        """Handle a refusal; return whether it was meant for this feed."""
-        if message.ref != self._ref or self.state not in (FeedState.ASKED, FeedState.LEAVING):
+        """Handle a refusal, or a late one, which is an end; say whether it was for this feed."""
+        if message.ref != self._ref or self.state in _GONE:
             return False
         if self.state is FeedState.LEAVING:  # It had ended before our unsubscribe arrived.
             self.state = FeedState.IDLE
             self.advance()
+        elif self.state is FeedState.LIVE:
+            self._ended(message, message.retry_after_ms)
         elif message.retryable:
             self._wait_to_retry(message.retry_after_ms)
         else:
@@ -320,6 +318,14 @@ class Feed:
             self.advance()
         else:
             self._end(pending or self._group, code, message)
+
+    def _ended(self, message: Ended | Error, retry_after_ms: int | None) -> None:
+        """The server has ended what was served: try again, or tell those who were."""
+        if message.retryable:
+            self._wait_to_retry(retry_after_ms)
+        else:
+            served = [i for i in self.inboxes if i.topics <= self._topics]
+            self._end(served, message.code, message.message)
 
     def _end(self, inboxes: Sequence[Inbox], code: str, message: str) -> None:
         for inbox in inboxes:

@@ -191,12 +191,15 @@ class FakeGateway:
     held: list[IncomingCall] = field(factory=list)
     subscriptions: list[Subscription] = field(factory=list)
     unsubscribed: list[Subscription] = field(factory=list)
+    following: list[Subscription] = field(factory=list)  # Taken, not ended and not handed back.
     presences: list[tuple[str, Mapping[str, Any] | None]] = field(factory=list)
     peers: list[Peer] = field(factory=list)
     catch_ups: list[Subscription] = field(factory=list)
     events: list[dict[str, Any]] = field(factory=list)  # Of every target, for catch_up.
     gate: trio.Event | None = None  # If set, authenticate waits for it.
     answers_subscriptions: bool = True
+    is_reset_refused: bool = False  # Catching up ends with a refusal instead of a reset.
+    catch_up_fault: Exception | None = None
     fails_to_unsubscribe: bool = False
 
     async def authenticate(self, token: str, peer: Peer) -> Identity:
@@ -235,8 +238,15 @@ class FakeGateway:
 
     def subscribe(self, subscription: Subscription) -> None:
         self.subscriptions.append(subscription)
+        if subscription.target == "thing:refused":
+            subscription.fail(WireError("permission_denied", "not this"))
+            return
+        self.following.append(subscription)
         if subscription.target == "thing:boom":
             raise Boom(WORDS)
+        if subscription.target == "thing:unsendable":
+            subscription.snapshot(epoch="e", seq=0, topics={"state": object()})
+            return
         if not self.answers_subscriptions:
             return
         if subscription.cursor is None:
@@ -247,11 +257,23 @@ class FakeGateway:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         self.unsubscribed.append(subscription)
+        if subscription in self.following:
+            self.following.remove(subscription)
         if self.fails_to_unsubscribe:
             raise Boom(WORDS)
 
+    def end(self, subscription: Subscription, error: WireError | None) -> None:
+        """End one as a gateway does: it lets go first."""
+        self.following.remove(subscription)
+        subscription.end(error)
+
     async def catch_up(self, subscription: Subscription) -> None:
         self.catch_ups.append(subscription)
+        if self.catch_up_fault is not None:
+            raise self.catch_up_fault
+        if self.is_reset_refused:
+            subscription.fail(WireError("overloaded", "no fresh snapshot now"))
+            return
         while not subscription.over:
             missed = [event for event in self.events if event["seq"] > subscription.seq]
             if not missed:

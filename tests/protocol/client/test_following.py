@@ -205,6 +205,25 @@ async def test_a_retryable_end_is_followed_by_another_attempt(
         assert trio.current_time() - start >= 4.0
 
 
+@pytest.mark.parametrize("is_retryable", [True, False])
+async def test_an_error_to_a_live_subscription_ends_it(
+    client: Client, server: Server, *, is_retryable: bool
+) -> None:
+    """[L2.11] A server may refuse to go on: its follower is not left waiting for ever."""
+    async with client.follow("log:1", ["log"]) as follower:
+        await follower.__anext__()
+        following = server.session.following.pop("log:1")
+        server.session.send(
+            Error(ref=following.ref, code="overloaded", message="", retryable=is_retryable)
+        )
+        server.append("log:1", "log", "a")
+        if is_retryable:
+            assert await take(follower, 1) == ["a"]
+        else:
+            with pytest.raises(SubscriptionEnded, match="overloaded"):
+                await follower.__anext__()
+
+
 async def test_leaving_the_block_ends_iteration_elsewhere(client: Client, server: Server) -> None:
     """[L2.7] The end of the block is a normal end for whoever iterates."""
     seen: list[Any] = []
