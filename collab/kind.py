@@ -101,10 +101,14 @@ class Signal:
 
     The receiver's rules must be idempotent: the same signal may arrive twice, and an older one
     after a newer one. ``command`` is an instance of a class among the receiver's ``signals``.
+
+    Signals that tell how things stand, rather than what happened, share a ``slot``: a newer one
+    from the same source to the same target takes the place of an older one that still waits.
     """
 
     target: str
     command: Any
+    slot: str | None = None
 
 
 @frozen

@@ -24,7 +24,7 @@ from collab.errors import NotFound
 from collab.kind import RECHECK, Answer, Caller, Context, Put, Remove, Signal, Stamp
 from collab.messages import MessagePosted, missing
 from collab.messages import needs as messages_need
-from collab.user.commands import ListItem, UnlistItem
+from collab.user.commands import LIST_SLOT, ListItem, UnlistItem
 
 # ---------------------------------------------------------------- queries and snapshots
 
@@ -114,12 +114,12 @@ def _listed(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
         at_ms=stamp.at_ms,
         version=stamp.seq,
     )
-    return Signal(f"user:{user_id}", item)
+    return Signal(f"user:{user_id}", item, LIST_SLOT)
 
 
 def _unlisted(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
     item = UnlistItem(target=f"chat:{state.key}", at_ms=stamp.at_ms, version=stamp.seq)
-    return Signal(f"user:{user_id}", item)
+    return Signal(f"user:{user_id}", item, LIST_SLOT)
 
 
 def revokes(state: ChatState, event: Any) -> Sequence[str]:

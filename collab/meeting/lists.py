@@ -27,7 +27,7 @@ from collab.meeting.events import (
 )
 from collab.meeting.permissions import MEETING
 from collab.meeting.state import INVITED, JOINED, MeetingState
-from collab.user.commands import ListItem, UnlistItem
+from collab.user.commands import LIST_SLOT, ListItem, UnlistItem
 
 _FOR_ALL: Final = (
     MeetingScheduled,
@@ -61,13 +61,13 @@ def signals_of(state: MeetingState, event: Any, stamp: Stamp) -> Sequence[Signal
     if isinstance(event, OwnershipTransferred):
         return _listed(state, (event.from_id, event.to_id), stamp)
     command = UnlistItem(target=state.target, at_ms=stamp.at_ms, version=stamp.seq)
-    return (Signal(f"user:{event.user_id}", command),)
+    return (Signal(f"user:{event.user_id}", command, LIST_SLOT),)
 
 
 def _listed(state: MeetingState, user_ids: Iterable[str], stamp: Stamp) -> list[Signal]:
     people = state.people
     return [
-        Signal(f"user:{user_id}", _item(state, people[user_id].role, stamp))
+        Signal(f"user:{user_id}", _item(state, people[user_id].role, stamp), LIST_SLOT)
         for user_id in user_ids
         if people[user_id].standing in (INVITED, JOINED)
     ]

@@ -17,9 +17,12 @@ import trio
 from attrs import frozen
 
 from collab.storage.limits import GROUP_BYTES_MAX, GROUP_ROWS_MAX, STATEMENT_ROWS_MAX
+from collab.storage.rows import SignalRow
 from collab.storage.tail import Run
 
 Statement = tuple[str, Sequence[object]]
+# id, source, seq, idx, target, payload, slot
+SignalValues = tuple[int, str, int, int, str, bytes, str | None]
 
 
 @frozen
@@ -52,7 +55,7 @@ class Group:
         self.nbytes = 0
         self.rows = 0
         self.items: dict[tuple[str, str, int], bytes | None] = {}  # None: remove
-        self.signals: list[object] = []  # id, source, seq, idx, target, payload
+        self.signals: dict[object, SignalValues] = {}  # By slot, or by id if there is none.
         self.forgotten: list[int] = []
         self.snapshots: dict[str, tuple[str, int, bytes, bytes]] = {}
         self.buckets: list[Bucket] = []
@@ -72,12 +75,30 @@ class Group:
         """Say whether further appends have to wait for the next group."""
         return self.rows >= GROUP_ROWS_MAX or self.nbytes >= GROUP_BYTES_MAX
 
+    def add_signal(self, signal_id: int, source: str, seq: int, row: SignalRow) -> None:
+        """Have *row* stored, instead of an older one of the same slot."""
+        slot = signal_id if row.slot is None else (row.target, source, row.slot)
+        self.signals[slot] = (
+            signal_id,
+            source,
+            seq,
+            row.index,
+            row.target,
+            row.payload,
+            row.slot,
+        )
+
     def statements(self, tail_no: int) -> list[Statement]:
         """Return the group as SQL, its records for tail table *tail_no*."""
         return [
             *_inserts(f"INSERT INTO tail_{tail_no} VALUES ", 5, self.tail),
             *self._item_statements(),
-            *_inserts("INSERT INTO signal VALUES ", 6, self.signals),
+            # OR REPLACE takes out the older signal of the same slot.
+            *_inserts(
+                "INSERT OR REPLACE INTO signal VALUES ",
+                7,
+                [value for row in self.signals.values() for value in row],
+            ),
             *_deletes("DELETE FROM signal WHERE id IN ", self.forgotten),
             *_inserts(
                 "INSERT INTO snapshot VALUES ",

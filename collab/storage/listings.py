@@ -11,6 +11,7 @@ from collab.kind import Item
 from collab.storage.connection import fetch
 from collab.storage.rows import StoredSignal
 
+_SIGNALS = "SELECT id, source, seq, idx, target, payload FROM signal"
 _OF = "SELECT position, value FROM item WHERE listing = ? AND owner = ?"
 
 
@@ -59,16 +60,18 @@ def read_items(
     return [Item(position, value) for position, value in rows]
 
 
-def read_signals(db: apsw.Connection, after: int, limit: int) -> list[StoredSignal]:
-    """Return up to *limit* signals with ``id > after``, oldest first.
+def read_signals(
+    db: apsw.Connection, after: int, limit: int, target: str | None
+) -> list[StoredSignal]:
+    """Return up to *limit* signals with ``id > after``, of all targets or one, oldest first.
 
     Raises:
       apsw.Error: the device failed.
     """
-    rows = fetch(
-        db,
-        "SELECT id, source, seq, idx, target, payload FROM signal WHERE id > ? ORDER BY id LIMIT ?",
-        after,
-        limit,
-    )
+    if target is None:
+        rows = fetch(db, f"{_SIGNALS} WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+    else:
+        # The plus keeps SQLite from walking all signals by id instead of the target's by index.
+        where = "WHERE target = ? AND id > ? ORDER BY +id LIMIT ?"
+        rows = fetch(db, f"{_SIGNALS} {where}", target, after, limit)
     return [StoredSignal(*row) for row in rows]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import islice
 
 import trio
 
@@ -28,6 +29,8 @@ class MemoryStore:
         self._listings: dict[tuple[str, str], dict[int, bytes]] = {}  # (owner, listing)
         self._signals: dict[int, StoredSignal] = {}
         self._signal_id = 0
+        self._slots: dict[tuple[str, str, str], int] = {}  # (target, source, slot) -> newest id
+        self._slot_of: dict[int, tuple[str, str, str]] = {}
 
     # The journal.
 
@@ -99,20 +102,27 @@ class MemoryStore:
 
     # Signals.
 
-    async def pending_signals(self, *, after: int, limit: int) -> list[StoredSignal]:
-        """Return up to *limit* signals with ``id > after`` that were not forgotten, oldest first.
+    async def pending_signals(
+        self, *, after: int, limit: int, target: str | None = None
+    ) -> list[StoredSignal]:
+        """Return up to *limit* signals with ``id > after``, oldest first; with *target*: its own.
 
+        One that was forgotten, or replaced by a newer one of its slot, is not among them.
         Cancelled: nothing happened.
         """
         check_limit(limit)
         await trio.lowlevel.checkpoint()
-        ids = [signal_id for signal_id in self._signals if signal_id > after]
-        return [self._signals[signal_id] for signal_id in ids[:limit]]
+        pending = (
+            signal
+            for signal in self._signals.values()
+            if signal.id > after and target in (None, signal.target)
+        )
+        return list(islice(pending, limit))
 
     def forget_signals_soon(self, ids: Sequence[int]) -> None:
         """Delete handled signals. Unknown ids are ignored."""
         for signal_id in ids:
-            self._signals.pop(signal_id, None)
+            self._drop(signal_id)
 
     async def forget_signals(self, ids: Sequence[int]) -> None:
         """Delete handled signals. Unknown ids are ignored. Cancelled: nothing happened."""
@@ -129,6 +139,17 @@ class MemoryStore:
                 items[position] = value
         for seq, row in projection.signals:
             self._signal_id += 1
+            if row.slot is not None:
+                slot = (row.target, batch.actor_id, row.slot)
+                self._drop(self._slots.get(slot, 0))
+                self._slots[slot] = self._signal_id
+                self._slot_of[self._signal_id] = slot
             self._signals[self._signal_id] = StoredSignal(
                 self._signal_id, batch.actor_id, seq, row.index, row.target, row.payload
             )
+
+    def _drop(self, signal_id: int) -> None:
+        self._signals.pop(signal_id, None)
+        slot = self._slot_of.pop(signal_id, None)
+        if slot is not None:
+            del self._slots[slot]

@@ -8,7 +8,8 @@
     bucket    what the compactor made of the tail: many records of one actor, compressed
     snapshot  the newest state of an actor, hashed
     item      listings: one row per (listing, owner, position)
-    signal    commands for other targets that were not yet handled
+    signal    commands for other targets that were not yet handled. One per (target, source,
+              slot), unless the slot is NULL; the index also finds the signals of a target
 
 A record may be both in a bucket and in the tail while the compactor works: the bucket wins. Ids
 of tail rows ascend over both tables. ``quarantine`` keeps tail rows of actors that are damaged.
@@ -53,6 +54,10 @@ _STEPS: Final[tuple[str, ...]] = (
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL,
         target TEXT NOT NULL, payload BLOB NOT NULL
     ) STRICT;
+    """,
+    """
+    ALTER TABLE signal ADD COLUMN slot TEXT;
+    CREATE UNIQUE INDEX signal_for ON signal (target, source, slot);
     """,
 )
 VERSION: Final = len(_STEPS)

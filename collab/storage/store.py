@@ -149,9 +149,7 @@ class SqliteStore:
         group.items.update(projection.items)
         for seq, row in projection.signals:
             self._signal_id += 1
-            group.signals.extend(
-                (self._signal_id, batch.actor_id, seq, row.index, row.target, row.payload)
-            )
+            group.add_signal(self._signal_id, batch.actor_id, seq, row)
         group.rows += len(projection.items) + len(projection.signals)
         await self._writer.durable()
         self._poke_keepers()
@@ -233,13 +231,16 @@ class SqliteStore:
 
     # Signals.
 
-    async def pending_signals(self, *, after: int, limit: int) -> list[StoredSignal]:
-        """Return up to *limit* signals with ``id > after`` that were not forgotten, oldest first.
+    async def pending_signals(
+        self, *, after: int, limit: int, target: str | None = None
+    ) -> list[StoredSignal]:
+        """Return up to *limit* signals with ``id > after``, oldest first; with *target*: its own.
 
+        One that was forgotten, or replaced by a newer one of its slot, is not among them.
         Cancelled: nothing happened.
         """
         check_limit(limit)
-        return await self._read("signals", read_signals, after, limit)
+        return await self._read("signals", read_signals, after, limit, target)
 
     def forget_signals_soon(self, ids: Sequence[int]) -> None:
         """Have handled signals deleted by the next group commit. Unknown ids are ignored.

@@ -57,6 +57,7 @@ def projection_of(owner: str, rows: Iterable[object], last_seq: int) -> Projecti
                 projection.items[row.listing, owner, row.position] = None
             case SignalRow():
                 check_name(row.target)
+                check_name(row.slot or "")
                 check_size(row.payload)
                 check_integers([row.seq, row.index])
                 projection.signals.append((row.seq or last_seq, row))

@@ -1,7 +1,8 @@
 """What meetings and chats tell a person's own actor: list me, unlist me.
 
 Both are signals (``collab.kind.Signal``) to ``user:ID``. They may come twice and in any order;
-``version`` is the seq of the event that caused them, and the newest version of a target wins.
+``version`` is the seq of the event that caused them, and the newest version of a target wins. So
+they share a slot: of what one meeting or chat has to tell a person, only the newest waits.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collab.limits import LABEL_LEN_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, TIT
 from protocol.limits import TARGET_LEN_MAX
 
 KINDS: Final = ("meeting", "chat")
+LIST_SLOT: Final = "list"
 CURSOR_LEN_MAX: Final = 17 + TARGET_LEN_MAX  # Milliseconds, a colon, a target.
 
 

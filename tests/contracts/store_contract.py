@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import pytest
+import trio
 
 from actors import Batch, Journal, JournalConflict
 from collab.kind import Item, Listings, Put, Remove
@@ -22,7 +23,9 @@ class Store(Journal, Listings, Protocol):
 
     data_epoch: str
 
-    async def pending_signals(self, *, after: int, limit: int) -> list[StoredSignal]: ...
+    async def pending_signals(
+        self, *, after: int, limit: int, target: str | None = None
+    ) -> list[StoredSignal]: ...
     def forget_signals_soon(self, ids: Sequence[int]) -> None: ...
     async def forget_signals(self, ids: Sequence[int]) -> None: ...
 
@@ -162,6 +165,56 @@ class StoreContract:
             await store.append(Batch("chat:a", 2, [b"e"], [SignalRow("user:u", b"2", 0)]))
             assert len(await store.pending_signals(after=old.id, limit=9)) == 1
 
+    async def test_a_newer_signal_takes_its_slot(self, open_store_again: OpenStore) -> None:
+        """[J2.6] One waits per source, target and slot: within a batch, a group and a reopening."""
+        async with open_store_again() as store:
+            rows = [SignalRow("user:u", b"%d" % n, n, slot="list") for n in range(3)]
+            others = [
+                SignalRow("user:v", b"other target", 3, slot="list"),
+                SignalRow("user:u", b"other slot", 4, slot="else"),
+                SignalRow("user:u", b"no slot", 5),
+                SignalRow("user:u", b"no slot", 6),
+            ]
+            await store.append(Batch("chat:a", 1, [b"e"], [*rows, *others]))
+            await store.append(
+                Batch("chat:b", 1, [b"e"], [SignalRow("user:u", b"b", 0, slot="list")])
+            )
+            stored = [b"2", b"other target", b"other slot", b"no slot", b"no slot", b"b"]
+            first = await store.pending_signals(after=0, limit=9)
+            assert [signal.payload for signal in first] == stored
+        async with open_store_again() as store:
+            async with trio.open_nursery() as nursery:
+                for n in range(3):
+                    rows = [SignalRow("user:u", b"new %d" % n, 0, slot="list")]
+                    nursery.start_soon(store.append, Batch("chat:a", 2 + n, [b"e"], rows))
+                    await trio.lowlevel.checkpoint()
+            pending = await store.pending_signals(after=0, limit=9)
+            assert [signal.payload for signal in pending] == [*stored[1:], b"new 2"]
+            newest = pending[-1]
+            assert newest.id > first[-1].id
+            await store.forget_signals([first[0].id])  # What was replaced while it was sent.
+            assert await store.pending_signals(after=0, limit=9) == pending
+            await store.forget_signals([newest.id])
+            rows = [SignalRow("user:u", b"again", 0, slot="list")]
+            await store.append(Batch("chat:a", 5, [b"e"], rows))
+            (again,) = await store.pending_signals(after=newest.id, limit=9)
+            assert again.payload == b"again"
+
+    async def test_signals_of_one_target_page_in_order(self, open_store_again: OpenStore) -> None:
+        """[J2.7] With a target only its signals come, of all sources, oldest first."""
+        async with open_store_again() as store:
+            for n, source in enumerate(("chat:c", "chat:a", "chat:b")):
+                rows = [SignalRow(f"user:{who}", b"%d" % n, 0) for who in "uv"]
+                await store.append(Batch(source, 1, [b"e"], rows))
+            first = await store.pending_signals(after=0, limit=2, target="user:u")
+            assert [(s.source, s.target) for s in first] == [
+                ("chat:c", "user:u"),
+                ("chat:a", "user:u"),
+            ]
+            (last,) = await store.pending_signals(after=first[-1].id, limit=2, target="user:u")
+            assert (last.source, last.payload) == ("chat:b", b"2")
+            assert await store.pending_signals(after=0, limit=2, target="user:w") == []
+
     @pytest.mark.parametrize(
         "batch",
         [
@@ -174,6 +227,7 @@ class StoreContract:
             Batch("chat:a", 1, [b"e"], [Put("l", 1, "x")]),  # type: ignore[arg-type]
             Batch("chat:a", 1, [b"e"], [Put("\ud800", 1, b"x")]),
             Batch("chat:a", 1, [b"e"], [SignalRow("user:\ud800", b"x", 0)]),
+            Batch("chat:a", 1, [b"e"], [SignalRow("user:u", b"x", 0, slot="a\0")]),
             Batch("chat:a", 1, [bytes(16 * 1_048_576 + 1)]),
         ],
         ids=lambda _batch: None,

@@ -82,7 +82,7 @@ async def test_who_waits_is_told_before_the_device_is_asked_again() -> None:
     told = trio.Event()
 
     class GoneThread(SqlThread):
-        async def run(self, work: Any, *args: Any) -> Any:  # noqa: ARG002 -- it does nothing
+        async def run(self, work: Any, *_args: Any) -> Any:  # type: ignore[override]
             if getattr(work, "__name__", "") == "_keep_log":
                 await told.wait()
             raise apsw.ConnectionClosedError("closed by a test")

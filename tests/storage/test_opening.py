@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from actors import Batch
-from collab.storage import StoreUnusable, open_store
+from collab.storage import SignalRow, StoreUnusable, open_store
 from collab.storage.migrations import VERSION
 from tests.storage.conftest import Reopen
 from tests.storage.faults import FaultyDisk
@@ -73,6 +73,34 @@ async def test_a_newer_version_is_refused_and_left_byte_for_byte(
     refusal = await _refusal(tmp_path / "d")
     assert f"schema {VERSION + 1}; we know {VERSION}" in refusal.problem
     assert _contents(tmp_path / "d") == before
+
+
+async def test_a_store_of_the_first_version_keeps_its_signals(
+    reopen: Reopen, tmp_path: Path
+) -> None:
+    """[J3.10] Signals without slots, as they were stored then, come as before and in order."""
+    async with reopen() as store:
+        await store.append(Batch("a:1", 1, [b"x"]))
+    db = apsw.Connection(str(tmp_path / "d" / "collab.db"))
+    db.execute(
+        """
+        DROP INDEX signal_for;
+        ALTER TABLE signal DROP COLUMN slot;
+        INSERT INTO signal VALUES (7, 'a:1', 1, 0, 'u:1', x'61'), (8, 'a:1', 1, 1, 'u:1', x'62');
+        PRAGMA user_version = 1;
+        """
+    )
+    db.close()
+    async with reopen() as store:
+        await store.append(Batch("a:1", 2, [b"y"], [SignalRow("u:1", b"c", 0, slot="s")]))
+        pending = await store.pending_signals(after=0, limit=9, target="u:1")
+        assert [(signal.id, signal.payload) for signal in pending] == [
+            (7, b"a"),
+            (8, b"b"),
+            (9, b"c"),
+        ]
+    async with reopen() as store:
+        assert await store.pending_signals(after=0, limit=9) == pending
 
 
 async def test_a_newer_version_in_the_log_is_refused(reopen: Reopen, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from collab.meeting.commands import (
 from collab.meeting.state import MeetingState
 from collab.messages import PostMessage
 from collab.names import parse_target
-from collab.user.commands import ListItem, UnlistItem
+from collab.user.commands import LIST_SLOT, ListItem, UnlistItem
 from tests.collab.meeting.people import ANN, BOT, HUGO, IVY, LEO, OLIVIA, SAM, live, scheduled
 from tests.collab.messages.stage import Stage
 from tests.collab.transcript.chunks import chunk
@@ -54,6 +54,7 @@ def test_everybody_listed_is_told_what_all_lists_show(
     signals = told_by(meeting, OLIVIA, command)
     assert tuple(signal.target for signal in signals) == LISTED
     for signal in signals:
+        assert signal.slot == LIST_SLOT
         item = signal.command
         assert isinstance(item, ListItem)
         assert parse_target(signal.target)[0] == "user"
@@ -101,7 +102,7 @@ def test_who_is_out_is_told_to_strike_the_meeting(who: Any, command: Any, target
     meeting = live()
     signals = told_by(meeting, who, command)
     expected = UnlistItem(target="meeting:m", at_ms=meeting.now_ms, version=meeting.seq)
-    assert signals == [Signal(target, expected)]
+    assert signals == [Signal(target, expected, LIST_SLOT)]
     assert target not in [s.target for s in told_by(meeting, OLIVIA, Update(title="Later"))]
 
 
