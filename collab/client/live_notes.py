@@ -76,7 +76,7 @@ class EditsRefused(ClientError):
 
 
 class NotesEnded(ClientError):
-    """The document is not followed any more; ``__cause__`` says why."""
+    """The document is not followed, or not written to, any more; ``__cause__`` says why."""
 
 
 class LiveNotes:
@@ -95,7 +95,8 @@ class LiveNotes:
         self._written = trio.Event()  # Replaced whenever the sender has seen it.
         self._is_taking = False
         self._epoch: str | None = None
-        self._end: ClientError | None = None
+        self._end: ClientError | None = None  # Why nothing comes any more;
+        self._send_end: ClientError | None = None  # and why nothing can be sent.
         self._refusals: deque[RefusedEdits] = deque(maxlen=NOTES_REFUSALS_MAX)
         self._meanwhile: list[bytes] | None = None  # What comes while a rebuild is fetched.
         self._sessions: dict[str, Mapping[str, Any] | None] = {}
@@ -121,12 +122,14 @@ class LiveNotes:
     @property
     def is_saved(self) -> bool:
         """Everything that was written here is on the server's disk, or was refused."""
-        return not self._unsent and self._meanwhile is None
+        return not self._unsent and self._meanwhile is None and not self._brought_along
 
     def unsaved(self) -> RefusedEdits:
         """Return what is not saved, as it would be handed out if it were refused."""
         message = "not acknowledged by the server"
-        return RefusedEdits(UNSAVED, message, self._unsent.everything(), self.state())
+        state = self.state()
+        update = state if self._brought_along else self._unsent.everything()
+        return RefusedEdits(UNSAVED, message, update, state)
 
     @property
     def refused(self) -> tuple[RefusedEdits, ...]:
@@ -138,7 +141,7 @@ class LiveNotes:
 
         Raises:
           EditsRefused: some of it was refused. Each refusal is raised once.
-          NotesEnded: it is not followed any more, and something is not saved.
+          NotesEnded: the client is at its end, and something is not saved: see :meth:`unsaved`.
 
         Cancelled: nothing happened; the edits are still on their way.
         """
@@ -148,8 +151,8 @@ class LiveNotes:
                 raise EditsRefused(self._refusals.popleft())
             if self.is_saved:
                 return
-            if self._end is not None:
-                raise NotesEnded from self._end
+            if self._send_end is not None:
+                raise NotesEnded from self._send_end
             await self._changed.park()
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -289,7 +292,7 @@ class LiveNotes:
                 else:
                     await self._send_one(update)
         except ClientError as error:
-            self._end = self._end or error
+            self._send_end = error
             self._changed.unpark_all()
 
     async def _send_one(self, update: bytes) -> None:

@@ -101,18 +101,22 @@ async def call(
     Cancelled: the client has gone; it may have happened.
     """
     visitor = await _sign_in(gateway, request)
-    one = _HttpCall(visitor, target, op, args, request.headers.get("idempotency-key"))
-    try:
-        gateway.call(one)
-        with trio.move_on_after(HTTP_CALL_TIMEOUT_S):
-            await one.answered.wait()
-    finally:
-        one.abandoned = not one.answered.is_set()
-    if one.abandoned:
-        raise WireError("deadline_exceeded", "no answer in time; it may have happened")
-    if one.error is not None:
-        raise one.error
-    return one.value
+    key = request.headers.get("idempotency-key")
+    with trio.move_on_after(HTTP_CALL_TIMEOUT_S):
+        while True:
+            one = _HttpCall(visitor, target, op, args, key)
+            try:
+                gateway.call(one)
+                await one.answered.wait()
+            finally:
+                one.abandoned = not one.answered.is_set()
+            if one.error is None:
+                return one.value
+            if one.error.code != "rate_limited" or one.error.retry_after_ms is None:
+                raise one.error
+            # Nothing was done, and those who wait for a whole request can wait a moment longer.
+            await trio.sleep(one.error.retry_after_ms / 1000)
+    raise WireError("deadline_exceeded", "no answer in time; it may have happened")
 
 
 async def _sign_in(gateway: Gateway, request: Request) -> _Visitor:

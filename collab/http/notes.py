@@ -12,6 +12,7 @@ anybody may do here is what they may do on the wire.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from types import MappingProxyType
 from typing import Final
 
@@ -97,11 +98,12 @@ def _target_of(request: Request) -> tuple[str, str]:
 async def _text_of(request: Request) -> str:
     """Return the body. Raises: WireError, it is too large or no UTF-8."""
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > NOTES_MARKDOWN_BYTES_MAX:
-            limit = f"{NOTES_MARKDOWN_BYTES_MAX} bytes"
-            raise WireError("limit_exceeded", f"Markdown for an import has at most {limit}")
+    async with aclosing(request.stream()) as stream:
+        async for part in stream:
+            body += part
+            if len(body) > NOTES_MARKDOWN_BYTES_MAX:
+                limit = f"{NOTES_MARKDOWN_BYTES_MAX} bytes"
+                raise WireError("limit_exceeded", f"Markdown for an import has at most {limit}")
     try:
         return body.decode()
     except UnicodeDecodeError:

@@ -1,0 +1,233 @@
+"""A live document: converging, offline and back, refused edits, carets."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+from pycrdt import Doc, Text, XmlFragment
+
+from collab.client import CollabClient, EditsRefused, LiveNotes, NotesEnded, connect
+from protocol.client import ConnectionState
+from tests.collab.client.conftest import Cable, Connecting
+from tests.integration.served import Served, served
+
+ROOT = "codemirror"
+
+
+def says(notes: LiveNotes, text: str) -> Callable[[], bool]:
+    return lambda: str(notes.text(ROOT)) == text
+
+
+async def test_what_one_writes_the_others_read(ann: CollabClient, ben: CollabClient) -> None:
+    """[L6.5] Both ways, in code points, whatever the characters."""
+    await ann.meeting("m1").get()
+    async with ann.meeting("m1").notes.open() as anns, ben.meeting("m1").notes.open() as bens:
+        anns.text(ROOT).insert(0, "hé😀llo")
+        await bens.wait_for(says(bens, "hé😀llo"))
+        bens.text(ROOT).replace(1, 3, "a")
+        await anns.wait_for(says(anns, "hallo"))
+        with anns.doc.transaction():
+            anns.text(ROOT).append("!")
+            anns.doc.get("default", type=XmlFragment).children.append("words")
+        await anns.saved()
+        assert anns.is_saved
+        await bens.wait_for(says(bens, "hallo!"))
+        assert str(bens.doc.get("default", type=XmlFragment)) == "words"
+
+
+async def test_a_chat_has_notes_on_demand(ann: CollabClient) -> None:
+    """[L6.5] The same calls and the same document, for chats."""
+    await ann.chat("c1").create("Talk")
+    async with ann.chat("c1").notes.open() as notes:
+        notes.text(ROOT).append("here")
+    assert await ann.chat("c1").notes.export("text") == "here"
+
+
+async def test_many_who_open_a_new_document_at_once_share_it(connecting: Connecting) -> None:
+    """[L6.5] One document, however many come in the same instant."""
+    everybody = "".join(chr(ord("a") + n) for n in range(8))
+
+    async def write(letter: str) -> None:
+        async with connecting(letter) as client, client.meeting("new").notes.open() as notes:
+            notes.text(ROOT).append(letter)
+            await notes.wait_for(lambda: sorted(str(notes.text(ROOT))) == list(everybody))
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            for letter in everybody:
+                nursery.start_soon(write, letter)
+
+
+async def test_edits_without_a_connection_merge_when_it_is_back(
+    server: Served, ben: CollabClient
+) -> None:
+    """[L6.6] Nothing is lost and nothing comes twice, on either side."""
+    cable = Cable()
+    url = f"http://127.0.0.1:{server.port}"
+    async with connect(url, token="dev:ann", connector=cable) as ann:
+        await ann.meeting("m1").get()
+        async with ann.meeting("m1").notes.open() as anns, ben.meeting("m1").notes.open() as bens:
+            anns.text(ROOT).append("base ")
+            await bens.wait_for(says(bens, "base "))
+            cable.pull()
+            bens.text(ROOT).append("ben ")
+            await bens.saved()
+            while ann.wire.state is ConnectionState.LIVE:
+                anns.text(ROOT).append("")
+                await trio.sleep(0.005)
+            for word in ("far ", "away "):
+                anns.text(ROOT).insert(0, word)
+            assert not anns.is_saved
+            cable.plug()
+            with trio.fail_after(10):
+                await anns.saved()
+                await bens.wait_for(says(bens, "away far base ben "))
+                await anns.wait_for(says(anns, "away far base ben "))
+
+
+async def test_a_document_goes_on_from_an_earlier_session(server: Served) -> None:
+    """[L6.6] State that was kept, with edits that were never saved, is brought along."""
+    url, cable = f"http://127.0.0.1:{server.port}", Cable()
+    async with connect(url, token="dev:ann", connector=cable) as ann:
+        await ann.meeting("m1").get()
+        with pytest.raises(EditsRefused) as ended:  # noqa: PT012 - raised at the block's end.
+            async with ann.meeting("m1").notes.open(save_timeout_s=0.05) as notes:
+                notes.text(ROOT).append("saved ")
+                await notes.saved()
+                cable.pull()
+                notes.text(ROOT).append("unsaved")
+                kept = notes.state()
+    assert ended.value.edits.code == "unsaved"
+    assert ended.value.edits.text(ROOT) == "saved unsaved"
+    async with connect(url, token="dev:ann") as ann:
+        async with ann.meeting("m1").notes.open(state=kept) as notes:
+            assert str(notes.text(ROOT)) == "saved unsaved"
+            await notes.wait_for(lambda: notes.is_saved)
+        assert await ann.meeting("m1").notes.export("text") == "saved unsaved"
+
+
+async def test_refused_edits_are_handed_back_and_the_document_is_the_servers(
+    ann: CollabClient, ben: CollabClient
+) -> None:
+    """[L6.7] Who may not write any more gets a typed error and keeps the words."""
+    await ann.meeting("m1").get()
+    await ben.meeting("m1").get()
+    async with ann.meeting("m1").notes.open() as anns, ben.meeting("m1").notes.open() as bens:
+        anns.text(ROOT).append("shared ")
+        await bens.wait_for(says(bens, "shared "))
+        await ann.meeting("m1").people.set_role("ben", "attendee")
+        await ann.meeting("m1").end()
+        bens.text(ROOT).append("too late")
+        with pytest.raises(EditsRefused) as refused:
+            await bens.saved()
+        edits = refused.value.edits
+        assert edits.code in ("permission_denied", "conflict")
+        assert edits.text(ROOT) == "shared too late"
+        assert str(bens.text(ROOT)) == "shared "
+        assert bens.rebuilds == 1
+        copy = Doc[Text]()
+        copy.apply_update(bens.state())
+        copy.apply_update(edits.update)
+        assert str(copy.get(ROOT, type=Text)) == "shared too late"
+        await bens.saved()
+
+
+async def test_an_edit_too_large_for_the_wire_is_refused_here(ann: CollabClient) -> None:
+    """[L6.7] It is not sent again and again; what comes after it is written on the server's."""
+    async with ann.meeting("m1").notes.open() as notes:
+        notes.text(ROOT).append("x" * 2_000_000)
+        with pytest.raises(EditsRefused, match="notes_too_large"):
+            await notes.saved()
+        notes.text(ROOT).append("small")
+        await notes.saved()
+    assert await ann.meeting("m1").notes.export("text") == "small"
+
+
+async def test_who_is_shut_out_is_told(ann: CollabClient, ben: CollabClient) -> None:
+    """[L6.7] Waiting ends with an error, and the words that were written are still there."""
+    await ann.meeting("m1").get()
+    await ben.meeting("m1").get()
+    async with ben.meeting("m1").notes.open() as notes:
+        await ann.meeting("m1").people.remove("ben")
+        with pytest.raises(NotesEnded):
+            await notes.wait_for(lambda: False)
+        notes.text(ROOT).append("last words")
+        with pytest.raises(EditsRefused, match="permission_denied") as ended:
+            await notes.saved()
+    assert ended.value.edits.text(ROOT) == "last words"
+
+
+async def test_carets_stay_with_their_words(ann: CollabClient, ben: CollabClient) -> None:
+    """[L6.8] Shown to the others in their own text, moved by what is written before them."""
+    await ann.meeting("m1").get()
+    async with ann.meeting("m1").notes.open() as anns, ben.meeting("m1").notes.open() as bens:
+        anns.text(ROOT).append("😀 hello")
+        await anns.show_caret(ROOT, 2, 7, state={"colour": "red"})
+        await bens.wait_for(lambda: bool(bens.carets))
+        bens.text(ROOT).insert(0, "é😀")
+        (caret,) = bens.carets.values()
+        assert (caret.user_id, caret.root, caret.anchor, caret.head) == ("ann", ROOT, 4, 9)
+        with pytest.raises(IndexError):
+            await anns.show_caret(ROOT, 0, 100)
+    with pytest.raises(IndexError):
+        anns.text(ROOT).insert(100, "x")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        None,
+        "here",
+        {},
+        {"item": 1},
+        {"item": {"client": 1, "clock": 5}},
+        {"item": {"client": -1, "clock": 0}},
+        {"item": {"client": 1.5, "clock": None}},
+        {"item": {"client": 7, "clock": 0}, "assoc": 9},
+        {"item": {"client": 7, "clock": 10**30}},
+        {"tname": "elsewhere"},
+    ],
+)
+async def test_a_place_that_makes_no_sense_is_nowhere(ann: CollabClient, place: object) -> None:
+    """[L6.8] Others' presence is others' words: it is not believed, and harms nobody."""
+    async with ann.meeting("m1").notes.open() as notes:
+        notes.text(ROOT).append("hello")
+        assert notes.text(ROOT).index_of(place) is None
+
+
+async def test_writers_on_bad_lines_end_with_one_text(tmp_path: Path) -> None:
+    """[L6.6] Cut at random while they write, all replicas end alike, with every word once."""
+    rng = random.Random(5)
+    async with served(tmp_path) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        cables = [Cable(), Cable(), Cable()]
+        texts: dict[int, str] = {}
+
+        async def write(number: int) -> None:
+            token = f"dev:w{number}"
+            async with (
+                connect(url, token=token, connector=cables[number]) as client,
+                client.meeting("m1").notes.open(save_timeout_s=20) as notes,
+            ):
+                text = notes.text(ROOT)
+                for step in range(30):
+                    if rng.random() < 0.15:
+                        cables[number].pull()
+                    text.insert(rng.randint(0, len(text)), f"{number}.{step} ")
+                    await trio.sleep(0.002)  # Writing takes time; nothing is lined up by it.
+                    if rng.random() < 0.5:
+                        cables[number].plug()
+                cables[number].plug()
+                await notes.saved()
+                await notes.wait_for(lambda: str(text).count(".") == 90)
+                texts[number] = str(text)
+
+        with trio.fail_after(30):
+            async with trio.open_nursery() as writing:
+                for number in range(3):
+                    writing.start_soon(write, number)
+    assert len(set(texts.values())) == 1
