@@ -193,7 +193,14 @@ class WireConnection(Host):
             if ref is None:
                 self.server.metrics.sessions_opened += 1
                 self._send(self._welcome(identity))
+            else:
+                self.identity_changed()
         self._perform(effects)
+
+    def unjudged(self, fault: WireError) -> None:
+        """End all subscriptions: the gateway could not judge them under the fresh token."""
+        for subscription in list(self._subscriptions.values()):
+            subscription.cut(fault)
 
     def _welcome(self, identity: Identity) -> Welcome:
         return Welcome(

@@ -8,6 +8,7 @@ given. The wire knows nothing of kinds, the gateway nothing of frames.
     protocol (connection, session, outbox)         gateway (collab)
     ---------------------------------------        -----------------------------------
     hello, auth                               ->   await authenticate(token, peer) -> Identity
+    auth accepted                             ->   identity_changed(Connection)
     call                                      ->   call(IncomingCall)      later: reply | fail
     subscribe                                 ->   subscribe(Subscription) later: snapshot |
                                                      resumed | reset | fail, then deliver* , end
@@ -256,6 +257,13 @@ class Gateway(Protocol):
 
     def subscribe(self, subscription: Subscription) -> None:
         """Take a subscription; answer it later through its handle."""
+        ...
+
+    def identity_changed(self, connection: Connection) -> None:
+        """A fresh token was accepted: judge anew what *connection* already follows.
+
+        ``connection.identity`` is the new one. Called before the client hears that it counts.
+        """
         ...
 
     def unsubscribe(self, subscription: Subscription) -> None:

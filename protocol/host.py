@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from protocol.deadlines import Expiring
+from protocol.errors import WireError
 from protocol.gateway import EventFrame, Identity, IncomingCall, Peer
 from protocol.limits import CALL_DEADLINE_DEFAULT_MS
 from protocol.messages import ServerMessage
@@ -81,6 +82,20 @@ class Host(ABC):
         """Have *call* expire after *deadline_ms* (None: the default); return its tick."""
         at_s = trio.current_time() + (deadline_ms or CALL_DEADLINE_DEFAULT_MS) / 1000
         return self.server.wheel.add(call, at_s)
+
+    # ------------------------------------------------------------ identity
+
+    def identity_changed(self) -> None:
+        """Have the gateway judge anew what this connection follows."""
+        try:
+            self.server.gateway.identity_changed(self)
+        except Exception as error:  # noqa: BLE001 -- see below
+            # Who may read what is not known now: nothing goes on under a token not judged.
+            self.unjudged(self.server.fault("identity_changed", error))
+
+    @abstractmethod
+    def unjudged(self, fault: WireError) -> None:
+        """End all subscriptions: the gateway could not judge them under the fresh token."""
 
     # ------------------------------------------------------------ subscriptions
 

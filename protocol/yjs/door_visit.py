@@ -192,6 +192,11 @@ class Visit(Host):
             return
         self._identity = identity
         self._token.start(identity.expires_at_ms)
+        self.identity_changed()
+
+    def unjudged(self, fault: WireError) -> None:
+        """See ``Host``."""
+        self.end(fault)
 
     def start_child(self, function: Callable[[], Awaitable[Any]]) -> None:
         """Run *function* as a child task of the connection."""

@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from protocol.codec import decode_server, encode_client
 from protocol.errors import WireError
-from protocol.gateway import EventFrame, Identity, IncomingCall, Peer, Subscription
+from protocol.gateway import Connection, EventFrame, Identity, IncomingCall, Peer, Subscription
 from protocol.messages import (
     SUBPROTOCOL_JSON,
     Call,
@@ -192,6 +192,7 @@ class FakeGateway:
     subscriptions: list[Subscription] = field(factory=list)
     unsubscribed: list[Subscription] = field(factory=list)
     following: list[Subscription] = field(factory=list)  # Taken, not ended and not handed back.
+    changed_identities: list[Identity] = field(factory=list)
     presences: list[tuple[str, Mapping[str, Any] | None]] = field(factory=list)
     peers: list[Peer] = field(factory=list)
     catch_ups: list[Subscription] = field(factory=list)
@@ -201,6 +202,7 @@ class FakeGateway:
     is_reset_refused: bool = False  # Catching up ends with a refusal instead of a reset.
     catch_up_fault: Exception | None = None
     fails_to_unsubscribe: bool = False
+    fails_to_judge: bool = False
 
     async def authenticate(self, token: str, peer: Peer) -> Identity:
         self.peers.append(peer)
@@ -254,6 +256,11 @@ class FakeGateway:
             subscription.snapshot(epoch="e", seq=seq, topics={"state": {"seq": seq}})
         else:
             subscription.resumed(epoch="e", behind=subscription.cursor.seq < len(self.events))
+
+    def identity_changed(self, connection: Connection) -> None:
+        self.changed_identities.append(connection.identity)
+        if self.fails_to_judge:
+            raise Boom(WORDS)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         self.unsubscribed.append(subscription)

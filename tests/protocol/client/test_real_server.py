@@ -16,7 +16,7 @@ from attrs import define, field
 from protocol import errors
 from protocol.client import Client, ConnectionState, Encoding, Event, SnapshotItem, open_client
 from protocol.codec import SUBPROTOCOLS
-from protocol.gateway import EventFrame, Identity, IncomingCall, Peer, Subscription
+from protocol.gateway import Connection, EventFrame, Identity, IncomingCall, Peer, Subscription
 from protocol.port import PortConfig, WebSocketRoute, serve_port
 from protocol.server import WireServer
 from protocol.transport import ServerSocket
@@ -76,6 +76,9 @@ class LogGateway:
             subscription.snapshot(epoch="e", seq=seq, topics={"log": texts})
         else:
             subscription.resumed(epoch="e", behind=cursor.seq < seq)
+
+    def identity_changed(self, connection: Connection) -> None:
+        """Everybody may read everything."""
 
     def unsubscribe(self, subscription: Subscription) -> None:
         if subscription in self.subscriptions:

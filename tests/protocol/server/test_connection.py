@@ -188,6 +188,29 @@ async def test_an_expired_token_can_be_refreshed_on_the_live_connection(
     assert client.socket.closed_with == (4401, "the token expired")
 
 
+async def test_the_gateway_hears_of_a_fresh_token_before_the_client_does(wire: Wire) -> None:
+    """[W4.7] Whatever is followed is judged by the new identity; a refused token changes none."""
+    client = await wire.follower()
+    client.send(Auth(ref=2, token="user:bob"), Auth(ref=3, token="nonsense"))
+    await client.receive_all()
+    assert wire.gateway.changed_identities == []  # Nor does a hello count as a change.
+    client.send(Auth(ref=4, token=f"user:ann:{NOW_MS + 60_000}"))
+    assert await client.receive() == Reply(ref=4)
+    assert [i.expires_at_ms for i in wire.gateway.changed_identities] == [NOW_MS + 60_000]
+
+
+async def test_streams_that_cannot_be_judged_anew_are_ended(wire: Wire) -> None:
+    """[W4.7] A fault of the gateway must not keep anybody reading under an old token's rights."""
+    client = await wire.follower()
+    wire.gateway.fails_to_judge = True
+    client.send(Auth(ref=2, token="user:ann"))
+    ended, reply = await client.receive_all()
+    assert isinstance(ended, Ended)
+    assert (ended.code, ended.retryable) == ("internal", True)
+    assert reply == Reply(ref=2)
+    assert wire.gateway.following == []
+
+
 # ---------------------------------------------------------------- calls
 
 

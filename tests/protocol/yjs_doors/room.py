@@ -12,7 +12,7 @@ import trio.testing
 from attrs import define, field, frozen
 
 from protocol.errors import WireError
-from protocol.gateway import EventFrame, Identity, IncomingCall, Peer, Subscription
+from protocol.gateway import Connection, EventFrame, Identity, IncomingCall, Peer, Subscription
 from protocol.server import WireServer
 from protocol.yjs import (
     AwarenessUpdate,
@@ -70,6 +70,7 @@ class NotesGateway:
     members: dict[str, dict[str, Any]] = field(factory=dict)
     changed: trio.Event = field(factory=trio.Event)
     catch_ups: int = 0
+    renewed: list[Identity] = field(factory=list)  # By a fresh token.
 
     async def authenticate(self, token: str, peer: Peer) -> Identity:  # noqa: ARG002
         word, _, rest = token.partition(":")
@@ -163,6 +164,9 @@ class NotesGateway:
             self.subscriptions.append(subscription)
             subscription.snapshot(epoch="e", seq=self.seq, topics={"notes": self.document})
             subscription.presence(dict(self.members), full=True)
+
+    def identity_changed(self, connection: Connection) -> None:
+        self.renewed.append(connection.identity)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         if subscription in self.subscriptions:

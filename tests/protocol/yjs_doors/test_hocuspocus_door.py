@@ -122,6 +122,8 @@ async def test_a_token_is_asked_for_again_before_it_ends(autojump_clock: MockClo
         client.socket.received_bytes += 1
         assert Envelope("m1", TokenRequest()) in await client.heard()
         client.send("m1", Token(f"user:ann:{NOW_MS + 200_000}"))
+        await client.heard()
+        assert [i.expires_at_ms for i in doors.gateway.renewed] == [NOW_MS + 200_000]
         for _ in range(11):
             await trio.sleep(10)
             client.socket.received_bytes += 1
