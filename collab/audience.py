@@ -138,6 +138,9 @@ class Audience:
             shown = self._codec.show(seq, entry)
             urgent = topic not in self._batched
             hub.publish(seq, topic, shown, urgent=urgent, weight=shown.nbytes)
+        if self._kind.concludes(entry.event):
+            hub.flush_all()
+            self._end_all(WireError("concluded", "it has ended; what is left can be read"))
 
     def _shut_out(self, hub: Hub, entry: Entry) -> None:
         hub.flush_all()
@@ -161,11 +164,14 @@ class Audience:
     def close(self, reason: BaseException | None) -> None:
         """End all subscriptions; clients resume with their cursors."""
         text = "the server is stopping" if reason is None else "restarted after a fault"
-        for follower in self._followers():
-            follower.end(WireError("unavailable", text))
+        self._end_all(WireError("unavailable", text))
         if self._hub is not None and self._presence is not None:
             self._hub.close()
             self._presence.close()
+
+    def _end_all(self, error: WireError) -> None:
+        for follower in self._followers():
+            follower.end(error)
 
     # ------------------------------------------------------------ for followers
 

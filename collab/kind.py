@@ -222,6 +222,9 @@ class Kind(Generic[S]):
     # what is shown of such an event from then on. The journal keeps it until retention ends it.
     redacts: Callable[[Any], Sequence[int]] = lambda _event: ()
     redacted: Callable[[Any], Any] = lambda event: event
+    # Says which event concludes the thing: every subscription ends right after it, with the code
+    # ``concluded``. Who may read on subscribes again.
+    concludes: Callable[[Any], bool] = lambda _event: False
     # Which users an event shuts out, if any: their subscriptions end right after it. ``RECHECK``
     # among them: everybody whose role does not let them read any more, whoever that is.
     revokes: Callable[[S, Any], Sequence[str]] = lambda _state, _event: ()

@@ -124,6 +124,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
     },
     idempotent=frozenset({AddChunk, AddChunks, notes.EditNotes}),
     presence_with="participants",
+    concludes=lambda event: isinstance(event, MeetingEnded),
     redacts=messages.redacts,
     redacted=messages.redacted,
     queries={

@@ -10,7 +10,7 @@ import trio
 from collab.app import AppSettings
 from collab.identity import open_authenticator
 from collab.identity.authenticator import LocalAuthenticator
-from protocol.client import Client, Event, Follower, SubscriptionEnded, open_client
+from protocol.client import Client, Event, Follower, SnapshotItem, SubscriptionEnded, open_client
 from protocol.errors import CallFailed
 from tests.integration.served import Served, served
 
@@ -153,3 +153,17 @@ async def test_a_public_link_turned_off_ends_its_readers(people: dict[str, Clien
         with trio.fail_after(5):
             event = await anext(member)
         assert isinstance(event, Event)
+
+
+async def test_the_end_closes_every_stream(people: dict[str, Client]) -> None:
+    """[M1.9] The end is the last event; reading goes on with a new subscription."""
+    ann, ben = people["ann"], people["ben"]
+    seen: list[Event] = []
+    async with ben.follow(TARGET, TOPICS) as follower:
+        await anext(follower)
+        await ann.call(TARGET, "meeting.end")
+        ending = await collect(follower, seen)
+    assert ending.code == "concluded"
+    assert seen[-1].type == "meeting.ended"
+    async with ben.follow(TARGET, TOPICS) as follower:
+        assert isinstance(await anext(follower), SnapshotItem)
