@@ -4,7 +4,7 @@
 reads y-websocket clients, ``decode_hocuspocus`` Hocuspocus ones. No I/O, no document, no trio.
 """
 
-from protocol.yjs._depths import levels_shown
+from protocol.yjs._levels import levels_shown
 from protocol.yjs.awareness import (
     Presence,
     decode_awareness,

@@ -14,7 +14,7 @@ class Addition(NamedTuple):
     """What an update adds to a line, from its end so far to ``end``."""
 
     end: int
-    depths: Sequence[tuple[int, int]]  # (start, depth) of new runs
+    levels: Sequence[tuple[int, int]]  # (start, level) of new runs; see ``_levels``
     types: Sequence[int]
     blanks: Sequence[Span]
     halves: Sequence[int]
@@ -22,40 +22,40 @@ class Addition(NamedTuple):
     @property
     def mark_count(self) -> int:
         """Return how many marks it takes to remember it."""
-        return len(self.depths) + len(self.types) + len(self.blanks) + len(self.halves)
+        return len(self.levels) + len(self.types) + len(self.blanks) + len(self.halves)
 
 
 class Line:
     """One client's clocks, from 0 to ``end``."""
 
-    __slots__ = ("_blank_ends", "_blank_starts", "_depths", "_halves", "_starts", "_types", "end")
+    __slots__ = ("_blank_ends", "_blank_starts", "_halves", "_levels", "_starts", "_types", "end")
 
     def __init__(self) -> None:
         self.end = 0
-        self._starts = array("I")  # From _starts[i] on structs lie _depths[i] levels deep.
-        self._depths = bytearray()
+        self._starts = array("I")  # From _starts[i] on structs are on _levels[i].
+        self._levels = bytearray()
         self._types = array("I")
         self._blank_starts = array("I")
         self._blank_ends = array("I")
         self._halves = array("I")
 
     @property
-    def last_depth(self) -> int:
-        """Depth at the end."""
-        return self._depths[-1]
+    def last_level(self) -> int:
+        """Level at the end."""
+        return self._levels[-1]
 
     @property
     def has_halves(self) -> bool:
         """True if some character takes two clocks."""
         return bool(self._halves)
 
-    def depth_at(self, clock: int) -> int:
-        """Return the depth at *clock*, which is below the end."""
-        return self._depths[bisect_right(self._starts, clock) - 1]
+    def level_at(self, clock: int) -> int:
+        """Return the level at *clock*, which is below the end."""
+        return self._levels[bisect_right(self._starts, clock) - 1]
 
-    def deepest_from(self, start: int) -> int:
-        """Return the greatest depth from *start*, which is below the end, to the end."""
-        return max(self._depths[bisect_right(self._starts, start) - 1 :])
+    def levels_from(self, start: int) -> bytearray:
+        """Return all levels from *start*, which is below the end, to the end."""
+        return self._levels[bisect_right(self._starts, start) - 1 :]
 
     def may_be_parent(self, clock: int) -> bool:
         """Say whether a shared type is, or may have been, at *clock*."""
@@ -71,9 +71,9 @@ class Line:
     def extend(self, addition: Addition) -> None:
         """Remember *addition*."""
         assert self.end < addition.end, "a plan was committed twice, or after another"
-        for start, depth in addition.depths:
+        for start, level in addition.levels:
             self._starts.append(start)
-            self._depths.append(depth)
+            self._levels.append(level)
         self._types.extend(addition.types)
         self._halves.extend(addition.halves)
         for start, end in addition.blanks:

@@ -35,7 +35,7 @@ _HAS_KEY: Final = 0x20
 _ORIGINS: Final = _HAS_ORIGIN | _HAS_RIGHT
 _KIND: Final = 0x1F  # Yjs looks at five bits, yrs at four: the fifth must be clear.
 _NOWHERE: Final = CLOCK_MAX + 1  # A run that no clock is in.
-_ROOT: Final = (-1, -1)  # Stands for the parent of a run that lies directly in a root.
+_ROOT: Final = (-1, -1)  # Stands for any root as the parent of a run.
 _LISTED: Final = frozenset({JSON, BINARY, TYPE, ANY})  # Without a key, these make a list.
 _BLANK: Final = frozenset({GC, SKIP})
 # High byte of a UTF-16 code unit -> 1 if it is the second half of a character.
@@ -51,6 +51,8 @@ class StructReader(Cursor):
         "_clock_max",
         "_contents",
         "_own",
+        "_run_has_right",
+        "_run_is_plain",
         "_run_parent",
         "_run_start",
         "_section_runs",
@@ -61,6 +63,8 @@ class StructReader(Cursor):
         "far",
         "gaps",
         "halves",
+        "longs",
+        "rights",
         "roots",
         "runs",
         "splits",
@@ -80,6 +84,8 @@ class StructReader(Cursor):
         self.runs: dict[int, list[Run]] = {}
         self.types: dict[int, list[int]] = {}
         self.blanks: dict[int, list[Span]] = {}
+        self.rights: dict[int, list[int]] = {}
+        self.longs: dict[int, list[Span]] = {}
         self.halves: dict[int, list[int]] = {}
         self.splits: dict[int, list[int]] = {}
         self.far: dict[int, int] = {}  # client -> highest clock that others' structs name
@@ -91,7 +97,9 @@ class StructReader(Cursor):
         self._clock_max = 0
         self._section_runs: list[Run] = []
         self._run_start = _NOWHERE
-        self._run_parent: Id | None = None  # None: wherever the run's first struct's origins lie.
+        self._run_parent: tuple[Id, bool] | None = None  # And if keyed; None: as origins say.
+        self._run_has_right = False
+        self._run_is_plain = False  # Known to hold no entries of maps.
 
     @property
     def value_depth(self) -> int:
@@ -183,10 +191,14 @@ class StructReader(Cursor):
                         length = self._note_text(text, clock)
                 else:
                     length, pos = contents.read(kind, pos)
+                    units -= contents.units
+                    contents.units = 0
                     if kind == TYPE:
                         self.types.setdefault(client, []).append(clock)
                     elif kind == DELETED:
                         self._note_blank(clock, clock + length)
+                if length > 1 and kind != DELETED and not self._run_is_plain:
+                    self.longs.setdefault(client, []).append((clock, clock + length))
             if not length:
                 raise UpdateRefused("zero_length", f"a struct at {client}, {clock}")
             clock += length
@@ -212,8 +224,8 @@ class StructReader(Cursor):
             self._run_parent = None
         else:
             self._note_blank(clock, clock + length)
-            if self._run_parent != _ROOT:  # What was collected lies nowhere; a root is as good.
-                self._start_run(Run(clock, None, None, 0), _ROOT)
+            if self._run_parent != (_ROOT, False):  # It lies nowhere now; a root is as good.
+                self._start_run(Run(clock, None, None, None, is_keyed=False), (_ROOT, False))
         return length, pos
 
     def _read_origins(self, flags: int, pos: int, clock: int) -> int:
@@ -231,8 +243,13 @@ class StructReader(Cursor):
             self.splits[client].append(at)
             if client != self._client or at < self._run_start:
                 is_near = False
+            if right == origin:
+                raise UpdateRefused("bad_origin", f"{self._client}, {clock}")
         if not is_near:
-            self._start_run(Run(clock, origin, right, 0), None)
+            self._start_run(Run(clock, origin, right, None, is_keyed=False), None)
+        if right is not None and not self._run_has_right:
+            self._run_has_right = True
+            self.rights.setdefault(self._client, []).append(clock)
         return pos
 
     def _read_id(self, pos: int, clock: int) -> tuple[Id, int]:
@@ -264,19 +281,20 @@ class StructReader(Cursor):
         if flag > 1:
             raise UpdateRefused("bad_parent", f"parent flag {flag}")
         pos += 1
+        is_keyed = flags & _HAS_KEY != 0
         name = None
         if flag:
             end = self._contents.key(pos, self._limits.root_bytes_max, "root_too_long")
             _, pos = read_varuint(update, pos)
             name = update[pos:end].decode()
             pos = end
-            if self._run_parent != _ROOT:
-                self._start_run(Run(clock, None, None, 0), _ROOT)
+            if self._run_parent != (_ROOT, is_keyed):
+                self._start_run(Run(clock, None, None, None, is_keyed), (_ROOT, is_keyed))
         else:
             parent, pos = self._read_id(pos, clock)
-            if self._run_parent != parent:
-                self._start_run(Run(clock, parent, None, 1), parent)
-        if flags & _HAS_KEY:
+            if self._run_parent != (parent, is_keyed):
+                self._start_run(Run(clock, None, None, parent, is_keyed), (parent, is_keyed))
+        if is_keyed:
             pos = self._contents.key(pos, self._limits.key_bytes_max)
         if name is not None:
             self._note_root(name, flags, update[pos])
@@ -317,7 +335,9 @@ class StructReader(Cursor):
         elif kind in _LISTED:
             kinds.add(RootKind.ARRAY)
 
-    def _start_run(self, run: Run, parent: Id | None) -> None:
+    def _start_run(self, run: Run, parent: tuple[Id, bool] | None) -> None:
         self._section_runs.append(run)
+        self._run_has_right = False
+        self._run_is_plain = parent is not None and not parent[1]
         self._run_start = run.start
         self._run_parent = parent

@@ -31,6 +31,7 @@ UPDATE_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "clock_leap": "a struct or a section advances a client's clock unreasonably",
         "misplaced_skip": "a gap at the start or end of a section, or two in a row",
         "forward_reference": "a struct names an origin or parent that comes after it",
+        "bad_origin": "a struct between a struct and itself",
         "bad_parent": "a parent that is neither a root nor a shared type",
         # Contents.
         "unknown_content": "a kind of content that Yjs does not have",
@@ -50,6 +51,7 @@ UPDATE_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         # Deletions.
         "bad_delete_set": "deleted ranges that overlap, are out of order or have two sections",
         # The document.
+        "bad_entry": "an entry of a map that is several live values, or has a right origin",
         "split_character": "a cut between the two halves of a character",
         "missing": "the update builds on changes that the document does not have",
         "circular": "changes in the update wait for each other",

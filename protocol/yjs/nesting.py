@@ -3,12 +3,13 @@
 An update shows only itself. Some harm is done by many small updates together, or depends on what
 is already there: each of a thousand updates may nest one level deeper; a struct may name as its
 parent what is no shared type (yrs gives up in the middle); a cut between the two halves of a
-character makes yrs lose clocks the next time it writes the document down. The owner of a document
+character makes yrs lose clocks the next time it writes the document down; a cut through an entry
+of a map leaves it a pointer to freed memory. The owner of a document
 keeps a :class:`NestingIndex` beside it, asks it before applying (``plan``), and tells it
 afterwards (``commit``).
 
-Remembered are, per client: how far its clocks go; runs of equal depth; where shared types and
-blanks are; which clocks are second halves of characters. A plain text is one run per client,
+Remembered are, per client: how far its clocks go; runs of structs on one level; where shared types
+and blanks are; which clocks are second halves of characters. A plain text is one run per client,
 however long it is.
 
 The index is also the document's state vector: an update that builds on what the document does not
@@ -17,15 +18,16 @@ have is refused before it can be held back. Standard library only.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from protocol.yjs._depths import UNKNOWN, Resolver, Section
+from protocol.yjs._levels import UNKNOWN, Resolver, Section
 from protocol.yjs._line import Addition, Line
 from protocol.yjs.errors import UpdateRefused
 from protocol.yjs.limits import (
+    CLOCK_MAX,
     DOCUMENT_CLIENTS_MAX,
     DOCUMENT_MARKS_MAX,
     NESTING_MAX,
@@ -78,14 +80,14 @@ class NestingIndex:
         line = self._lines[client]
         if not 0 <= clock < line.end:
             raise KeyError((client, clock))
-        return line.depth_at(clock)
+        return line.level_at(clock) >> 1
 
     def plan(self, report: UpdateReport) -> NestingPlan:
         """Return what *report*'s update would add. Changes nothing.
 
         Raises:
           UpdateRefused: ``missing``, ``circular``, ``bad_parent``, ``split_character``,
-            ``too_deep``, ``too_many_clients`` or ``too_fragmented``.
+            ``bad_entry``, ``too_deep``, ``too_many_clients`` or ``too_fragmented``.
         """
         steps = self.plan_steps(report)
         while True:
@@ -107,21 +109,22 @@ class NestingIndex:
             units += 1
             if section.end <= section.known:
                 continue  # All of it is old.
-            last = section.line.last_depth if section.line is not None else UNKNOWN
+            last = section.line.last_level if section.line is not None else UNKNOWN
             fresh: list[tuple[int, int]] = []
             for index in range(section.first_new(), len(section.runs)):
-                depth = section.depths[index]
-                if depth <= UNKNOWN:
+                level = section.levels[index]
+                if level <= UNKNOWN:
                     units += resolver.resolve(section, index)
-                    depth = section.depths[index]
+                    level = section.levels[index]
                 units += 1
                 if units > SLICE_UNITS:
                     yield
                     units = 0
-                if depth != last:
-                    fresh.append((max(section.starts[index], section.known), depth))
-                    last = depth
-                    deepest = max(deepest, depth)
+                if level != last:
+                    fresh.append((max(section.starts[index], section.known), level))
+                    last = level
+                    deepest = max(deepest, level >> 1)
+            _refuse_bad_entries(client, section, report)
             additions[client] = _addition(client, report, section, fresh)
         if deepest > self._nesting_max:
             raise UpdateRefused("too_deep", f"shared types deeper than {self._nesting_max}")
@@ -171,6 +174,25 @@ class NestingIndex:
         if plan.mark_count and self._mark_count + plan.mark_count > self._marks_max:
             raise UpdateRefused("too_fragmented", f"more than {self._marks_max} marks")
         return plan
+
+
+def _refuse_bad_entries(client: int, section: Section, report: UpdateReport) -> None:
+    """Refuse entries of maps that lie left of something, or are several live values.
+
+    No client writes them, and yrs breaks when one is cut. Several values in one struct are old
+    ones that were replaced, merged: all but the last are deleted in the same update.
+    """
+    first = section.first_new()
+    for clock in report.rights.get(client, ()):
+        index = section.run_at(clock)
+        if index >= first and section.levels[index] & 1:
+            raise UpdateRefused("bad_entry", f"a right origin at {client}, {clock}")
+    deletes = report.deletes.get(client, ())
+    for start, end in report.longs.get(client, ()):
+        if end > section.known and section.levels[section.run_at(start)] & 1:
+            at = bisect_right(deletes, (start, CLOCK_MAX + 1)) - 1
+            if at < 0 or deletes[at][1] < end - 1:
+                raise UpdateRefused("bad_entry", f"several values at {client}, {start}")
 
 
 def _cuts(splits: Iterable[int], deletes: Iterable[Span]) -> Iterable[int]:

@@ -22,14 +22,15 @@ class RootKind(StrEnum):
 class Run(NamedTuple):
     """Structs of one client, from clock ``start`` to the next run's, that are equally deep.
 
-    They lie where the structs ``left`` and ``right`` lie, or ``up`` levels below; with neither,
-    directly in a root.
+    They lie where the structs ``left`` and ``right`` lie, or in the shared type ``parent``; with
+    none of them, directly in a root. ``is_keyed`` with a parent or root: as entries of a map.
     """
 
     start: int
     left: Id | None
     right: Id | None
-    up: int
+    parent: Id | None
+    is_keyed: bool
 
 
 class UpdateReport(NamedTuple):
@@ -52,6 +53,8 @@ class UpdateReport(NamedTuple):
     runs: Mapping[int, Sequence[Run]]
     types: Mapping[int, Sequence[int]]  # clocks of shared types
     blanks: Mapping[int, Sequence[Span]]  # clocks whose content is gone
+    rights: Mapping[int, Sequence[int]]  # the first struct of each run with a right origin
+    longs: Mapping[int, Sequence[Span]]  # structs of several clocks that may be entries of maps
     halves: Mapping[int, Sequence[int]]  # clocks of second halves of characters
     splits: Mapping[int, Sequence[int]]  # clocks before which structs are put, in any order
 

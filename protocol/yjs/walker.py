@@ -123,6 +123,8 @@ class _Walk:
             structs.runs,
             structs.types,
             structs.blanks,
+            structs.rights,
+            structs.longs,
             structs.halves,
             structs.splits,
         )

@@ -11,27 +11,32 @@ import json
 import sys
 from typing import Any
 
-from pycrdt import Doc
+from pycrdt import Doc, Text
 
-from protocol.yjs import decode_state_vector
+from protocol.yjs import NestingIndex, UpdateRefused, decode_state_vector, walk
+from tests.protocol.yjs.building import ROOT
 
 
 def outcome(history: list[str]) -> str:
-    """Apply *history*, then prove that the document can still be read and copied."""
+    """Apply *history*, then prove that the document can be written down and read again."""
     doc: Doc[Any] = Doc(client_id=2**32 - 5)
     for encoded in history[:-1]:
         doc.apply_update(bytes.fromhex(encoded))
     try:
         doc.apply_update(bytes.fromhex(history[-1]))
-    except RuntimeError:
-        return "refused when applied"
-    except ValueError as error:
-        return f"not decoded: {error}"
+    except (RuntimeError, ValueError) as error:
+        return f"not applied: {error}"
     whole = doc.get_update()
+    try:
+        NestingIndex().plan(walk(whole))
+    except UpdateRefused as refused:
+        return f"its own state is refused: {refused}"
     copy: Doc[Any] = Doc(client_id=2**32 - 6)
     copy.apply_update(whole)
     if decode_state_vector(copy.get_state()) != decode_state_vector(doc.get_state()):
         return "the copy differs"
+    if str(copy.get(ROOT, type=Text)) != str(doc.get(ROOT, type=Text)):
+        return "the copy reads differently"
     return "ok"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final
 
+from protocol.yjs import Id
 from protocol.yjs.reader import varstring, varuint
 from tests.protocol.yjs import building as b
 
@@ -46,60 +47,82 @@ def mutate(source: bytes, donor: bytes, rng: Random) -> bytes:
     return bytes(out)
 
 
-def invent(rng: Random, state: dict[int, int]) -> bytes:
-    """Return a well-formed update that no client would write: random structs over random ids.
+class Inventor:
+    """Makes well-formed updates that no client would write: random structs over random ids.
 
-    *state* is what the document has; the update goes on from there.
+    ``ends`` is what the document has, ``types`` where its shared types are; every update goes on
+    from there, so drop the inventor or restore both when one is refused.
     """
-    ends = dict(state)
-    sections = []
-    for client in rng.sample(range(1, 6), rng.randrange(1, 4)):
-        start = ends.get(client, 0)
-        structs = []
-        for _ in range(rng.randrange(1, 5)):
-            struct, length = _struct(rng, ends, client)
-            structs.append(struct)
-            ends[client] = ends.get(client, 0) + length
-        sections.append(b.section(client, start, *structs))
-    deletes = []
-    for client in rng.sample(sorted(ends), rng.randrange(len(ends) + 1)):
-        clock = rng.randrange(ends[client])
-        deletes.append(b.deletions(client, (clock, rng.randrange(1, ends[client] - clock + 1))))
-    return b.update(*sections, deletes=deletes)
 
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self.ends: dict[int, int] = {}
+        self.types: list[Id] = []
 
-def _struct(rng: Random, ends: dict[int, int], client: int) -> tuple[bytes, int]:
-    """Return a struct for *client*'s next clock, and its length."""
-    if rng.randrange(12) == 0:
-        length = rng.randrange(1, 5)
-        return b.gc(length), length
-    place: dict[str, Any] = {}
-    known = [(other, rng.randrange(end)) for other, end in sorted(ends.items()) if end]
-    match rng.randrange(4) if known else 3:
-        case 0:
-            place["origin"] = rng.choice(known)
-        case 1:
-            place["origin"], place["right"] = rng.choice(known), rng.choice(known)
-        case 2:
-            place["parent"] = rng.choice(known)
-        case _:
-            place["parent"] = rng.choice(("t", "u"))
-    if "parent" in place and rng.randrange(2):
-        place["key"] = rng.choice(("k", "é"))
-    words = rng.choice(("a", "bcd", "é", "😀", "x😀y"))
-    match rng.randrange(8):
-        case 0:
-            length = rng.randrange(1, 4)
-            return b.deleted(length, **place), length
-        case 1:
-            return b.shared(rng.choice((0, 1, 2, 3, 4, 6)), "p", **place), 1
-        case 2:
-            return b.values(b"\x7e\x76\x01\x01k\x79", 2, **place), 2
-        case 3:
-            return b.embed('{"a":[1]}', **place), 1
-        case 4:
-            return b.item(varstring("bold") + varstring("true"), kind=6, **place), 1
-        case 5:
-            return b.item(varstring("xyz"), kind=3, **place), 1
-        case _:
-            return b.text(words, **place), len(words.encode("utf-16-le")) // 2
+    def update(self) -> bytes:
+        """Return the next update."""
+        rng, ends = self._rng, self.ends
+        sections = []
+        for client in rng.sample(range(1, 6), rng.randrange(1, 4)):
+            start = ends.get(client, 0)
+            structs = []
+            for _ in range(rng.randrange(1, 5)):
+                struct, length = self._struct((client, ends.get(client, 0)))
+                structs.append(struct)
+                ends[client] = ends.get(client, 0) + length
+            sections.append(b.section(client, start, *structs))
+        deletes = []
+        for client in rng.sample(sorted(ends), rng.randrange(len(ends) + 1)):
+            clock = rng.randrange(ends[client])
+            deletes.append(b.deletions(client, (clock, rng.randrange(1, ends[client] - clock + 1))))
+        return b.update(*sections, deletes=deletes)
+
+    def _any_id(self) -> Id:
+        client = self._rng.choice(sorted(self.ends))
+        return client, self._rng.randrange(self.ends[client])
+
+    def _place(self) -> dict[str, Any]:
+        """Return where a struct goes."""
+        rng = self._rng
+        match rng.randrange(5) if self.ends else 4:
+            case 0:
+                return {"origin": self._any_id()}
+            case 1:
+                return {"right": self._any_id()}
+            case 2:
+                return {"origin": self._any_id(), "right": self._any_id()}
+            case 3 if self.types or rng.randrange(20) == 0:
+                place: dict[str, Any] = {"parent": rng.choice(self.types or [self._any_id()])}
+            case _:
+                place = {"parent": rng.choice(("t", "u"))}
+        if rng.randrange(2):
+            place["key"] = rng.choice(("k", "é"))
+        return place
+
+    def _struct(self, at: Id) -> tuple[bytes, int]:
+        """Return a struct and its length; *at* is its id."""
+        rng = self._rng
+        if rng.randrange(12) == 0:
+            length = rng.randrange(1, 5)
+            return b.gc(length), length
+        place = self._place()
+        is_single = "key" in place and rng.randrange(20) != 0
+        match rng.randrange(8):
+            case 0:
+                length = rng.randrange(1, 4)
+                return b.deleted(length, **place), length
+            case 1 | 2:
+                self.types.append(at)
+                return b.shared(rng.choice((0, 1, 2, 3, 4, 6)), "p", **place), 1
+            case 3:
+                count = 1 if is_single else 2
+                return b.values(b"\x76\x01\x01k\x79" * count, count, **place), count
+            case 4:
+                return b.embed('{"a":[1]}', **place), 1
+            case 5:
+                return b.item(varstring("bold") + varstring("true"), kind=6, **place), 1
+            case 6:
+                return b.item(varstring("xyz"), kind=3, **place), 1
+            case _:
+                words = "a" if is_single else rng.choice(("a", "bcd", "é", "xyz", "x😀y"))
+                return b.text(words, **place), len(words.encode("utf-16-le")) // 2

@@ -13,11 +13,13 @@ import pytest
 
 from protocol.yjs import NestingIndex, UpdateRefused, walk
 from tests.protocol.yjs import building as b
-from tests.protocol.yjs.mutations import mutate
+from tests.protocol.yjs.mutations import Inventor, mutate
 
 ROOT = Path(__file__).parents[3]
 WORKER = "tests.protocol.yjs.apply_worker"
-FINE = {"ok", "refused when applied"}
+# Neighbours that contradict each other have no place that all copies agree on: it is in the hands
+# of who writes them, and loses nothing.
+FINE = {"ok", "the copy reads differently"}
 
 
 def admitted(history: list[bytes], last: bytes) -> bool:
@@ -57,8 +59,8 @@ def outcomes(histories: list[list[bytes]]) -> list[str]:
     return lines
 
 
-def fuzz(seed: int, count: int) -> Counter[str]:
-    """Damage *count* updates; return how those that were let through went."""
+def damaged(seed: int, count: int) -> list[list[bytes]]:
+    """Damage *count* updates; return those histories whose last update was let through."""
     rng = Random(seed)
     histories = [history for history in clean_histories() if history]
     pool = [update for history in histories for update in history]
@@ -66,9 +68,32 @@ def fuzz(seed: int, count: int) -> Counter[str]:
     for _ in range(count):
         history = rng.choice(histories)
         at = rng.randrange(len(history))
-        damaged = mutate(history[at], rng.choice(pool), rng)
-        if admitted(history[:at], damaged):
-            cases.append([*history[:at], damaged])
+        update = mutate(history[at], rng.choice(pool), rng)
+        if admitted(history[:at], update):
+            cases.append([*history[:at], update])
+    return cases
+
+
+def invented(seed: int, count: int) -> list[list[bytes]]:
+    """Invent *count* histories; return each up to the first update that was refused."""
+    rng = Random(seed)
+    cases = []
+    for _ in range(count):
+        index, inventor, history = NestingIndex(), Inventor(rng), list[bytes]()
+        for _ in range(8):
+            update = inventor.update()
+            try:
+                index.commit(index.plan(walk(update)))
+            except UpdateRefused:
+                break
+            history.append(update)
+        if history:
+            cases.append(history)
+    return cases
+
+
+def check(cases: list[list[bytes]]) -> Counter[str]:
+    """Apply *cases*; return how they went."""
     lines = outcomes(cases)
     for line, case in zip(lines, cases, strict=False):
         assert line in FINE, f"{line} after {[update.hex() for update in case]}"
@@ -76,18 +101,22 @@ def fuzz(seed: int, count: int) -> Counter[str]:
     return Counter(lines)
 
 
-def test_what_is_let_through_is_applied_without_panic() -> None:
-    """[N12.7] Damaged updates that pass are applied, and the document can be copied afterwards."""
-    tally = fuzz(seed=1, count=1_500)
-    assert tally["ok"] > 100
-    assert tally["refused when applied"] < tally["ok"] // 20
+def test_damaged_updates_that_pass_are_applied_whole() -> None:
+    """[N12.7] They are applied without panic, and the document can be copied without loss."""
+    assert check(damaged(seed=1, count=1_500))["ok"] > 100
+
+
+def test_invented_updates_that_pass_are_applied_whole() -> None:
+    """[N12.7] So are well-formed updates that no client would write."""
+    assert check(invented(seed=1, count=1_500))["ok"] > 500
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(10, 30))
-def test_what_is_let_through_is_applied_without_panic_at_length(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_whatever_passes_is_applied_whole_at_length(seed: int) -> None:
     """[N12.7] The same, for longer."""
-    fuzz(seed, count=20_000)
+    check(damaged(seed, count=20_000))
+    check(invented(seed, count=20_000))
 
 
 def test_the_worker_sees_a_panic_and_a_crash() -> None:
@@ -96,6 +125,9 @@ def test_the_worker_sees_a_panic_and_a_crash() -> None:
     poison = bytes.fromhex("01020700c101010102ffffffff0f44010202414100")
     [line] = outcomes([[hello, poison]])
     assert line.startswith("panic")
+    half = b.update(deletes=[b.deletions(1, (1, 1))])
+    [line] = outcomes([[b.one(b.text("x😀")), half]])
+    assert line.startswith("its own state is refused: zero_length")
     deep = b.one(b.values(b"\x75\x01" * 26_400 + b"\x7e"))
     assert "ended" in outcomes([[deep, b.update(deletes=[b.deletions(1, (0, 1))])]])[-1]
 

@@ -147,7 +147,7 @@ def test_malformed_envelopes_are_refused_with_their_reason(name: str) -> None:
 
 
 def test_noise_raises_nothing_but_refusals() -> None:
-    """[N14.6] Whatever the bytes: a message or a refusal, and a message is written back the same."""
+    """[N14.6] Whatever the bytes: a refusal, or a message that is written back the same."""
     rng = Random(5)
     seen = 0
     for _ in range(20_000):

@@ -78,6 +78,10 @@ STRUCTS = {
         "forward_reference",
         b.update(b.section(1, 5, b.shared(parent=(1, 5)))),
     ),
+    "a struct between a struct and itself": (
+        "bad_origin",
+        b.one(b.text("a", origin=(2, 1), right=(2, 1))),
+    ),
     "a reference beyond all clocks": (
         "clock_overflow",
         b.one(b.text("a", origin=(2, 2**31))),
@@ -198,7 +202,7 @@ def test_hostile_bytes_are_refused_with_their_reason(name: str) -> None:
 
 def test_every_listed_reason_is_tested() -> None:
     """[N12.1] The list of codes holds no reason that nothing can cause."""
-    document_reasons = {"missing", "circular", "too_fragmented"}  # ``test_nesting``
+    document_reasons = {"missing", "circular", "too_fragmented", "split_character", "bad_entry"}
     assert {code for code, _ in CASES.values()} | document_reasons == set(UPDATE_REFUSALS)
 
 

@@ -25,10 +25,10 @@ def chain(index: NestingIndex, levels: int, client: int = 1) -> None:
 
 
 def refusal(index: NestingIndex, update: bytes) -> str:
-    before = index.state, index.run_count
+    before = index.state, index.mark_count
     with pytest.raises(UpdateRefused) as refused:
         index.plan(walk(update))
-    assert (index.state, index.run_count) == before
+    assert (index.state, index.mark_count) == before
     return refused.value.code
 
 
@@ -82,8 +82,9 @@ def test_the_deeper_of_two_neighbours_counts() -> None:
     index = NestingIndex()
     chain(index, 10)
     admit(index, b.one(b.gc(5), client=2))
-    admit(index, b.one(b.shared(origin=(2, 4), right=(1, 9)), client=3))
-    assert index.depth_at(3, 0) == 10
+    admit(index, b.one(b.text("x", parent=(1, 9)), client=3))
+    admit(index, b.one(b.shared(origin=(2, 4), right=(3, 0)), client=4))
+    assert index.depth_at(4, 0) == 11
 
 
 def test_what_is_sent_again_cannot_hide_a_depth() -> None:
@@ -126,9 +127,9 @@ def test_old_news_adds_nothing() -> None:
     index = NestingIndex()
     update = b.one(b.text("hello"))
     admit(index, update)
-    before = index.state, index.run_count
+    before = index.state, index.mark_count
     admit(index, update)
-    assert (index.state, index.run_count) == before
+    assert (index.state, index.mark_count) == before
 
 
 def test_a_plain_text_costs_one_run_per_author() -> None:
@@ -139,20 +140,79 @@ def test_a_plain_text_costs_one_run_per_author() -> None:
     for clock in range(1, 500):
         admit(index, b.one(b.text("a", origin=(1, clock - 1), right=(2, 0)), clock=clock))
         admit(index, b.one(b.text("b", origin=(1, clock)), client=2, clock=clock))
-    assert index.run_count == 2
+    assert index.mark_count == 2
     assert index.state == {1: 500, 2: 500}
 
 
 def test_memory_is_bounded() -> None:
     """[N13.5] Beyond the bounds what would need more is refused; what needs no more goes on."""
-    index = NestingIndex(runs_max=3, clients_max=3)
+    index = NestingIndex(marks_max=6, clients_max=1)  # Three levels and three types.
     chain(index, 3)
     deep = b.one(b.text("x", parent=(1, 0), key="k"), clock=3)
     assert refusal(index, deep) == "too_fragmented"
-    admit(index, b.one(b.text("x", parent=(1, 1), key="k"), clock=3))
-    crowded = NestingIndex(clients_max=1)
-    chain(crowded, 3)
-    assert refusal(crowded, b.one(b.text("x"), client=2)) == "too_many_clients"
+    admit(index, b.one(b.text("x", origin=(1, 2)), clock=3))
+    assert refusal(index, b.one(b.text("x"), client=2)) == "too_many_clients"
+
+
+def test_a_parent_is_a_shared_type() -> None:
+    """[N13.6] yrs gives up in the middle of an update whose parent is something else."""
+    index = NestingIndex()
+    admit(index, b.update(b.section(1, 0, b.text("abc"), b.shared(), b.deleted(2), b.gc(2))))
+    assert refusal(index, b.one(b.text("x", parent=(1, 1)), client=2)) == "bad_parent"
+    fresh = b.update(b.section(2, 0, b.text("abc"), b.text("x", parent=(2, 0))))
+    assert refusal(index, fresh) == "bad_parent"
+    for clock in (3, 5, 7):  # What is deleted or collected may have been a type.
+        assert index.plan(walk(b.one(b.text("x", parent=(1, clock)), client=2))).deepest == 2
+
+
+CUTS = {
+    "an origin": b.one(b.text("x", origin=(1, 1)), client=2),
+    "a right origin": b.one(b.text("x", right=(1, 2)), client=2),
+    "the author's own origin": b.one(b.text("x", origin=(1, 1)), clock=4),
+    "the start of a deletion": b.update(deletes=[b.deletions(1, (2, 1))]),
+    "the end of a deletion": b.update(deletes=[b.deletions(1, (0, 2))]),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_no_cut_goes_through_a_character(name: str) -> None:
+    """[N13.7] yrs would lose clocks when it writes the document down."""
+    index = NestingIndex()
+    admit(index, b.one(b.text("x😀y")))
+    assert refusal(index, CUTS[name]) == "split_character"
+    whole = b.update(b.section(1, 0, b.text("x😀y")), deletes=[b.deletions(1, (1, 2))])
+    assert admit(NestingIndex(), whole) == 1
+    one_update = b.update(b.section(1, 0, b.text("x😀y")), deletes=[b.deletions(1, (1, 1))])
+    assert refusal(NestingIndex(), one_update) == "split_character"
+
+
+def test_what_is_sent_again_cannot_cut_a_character() -> None:
+    """[N13.7] Nor does the end of what is known already."""
+    index = NestingIndex()
+    admit(index, b.one(b.text("ab")))
+    assert refusal(index, b.one(b.text("a😀"))) == "split_character"
+
+
+def test_an_entry_of_a_map_is_a_single_value() -> None:
+    """[N13.8] Several live values, cut in two, leave yrs a pointer to freed memory."""
+    index = NestingIndex()
+    entry = b.values(b"\x7e", parent=(1, 0), key="k")
+    admit(index, b.update(b.section(1, 0, b.shared(), entry)))
+    two = b"\x7e\x7e"
+    for struct in (
+        b.values(two, 2, key="k"),
+        b.text("ab", parent=(1, 0), key="j"),
+        b.values(two, 2, origin=(1, 1)),
+        b.values(b"\x7e", right=(1, 1)),
+        b.values(b"\x7e", origin=(1, 0), right=(1, 1)),
+    ):
+        assert refusal(index, b.one(struct, client=2)) == "bad_entry"
+    admit(index, b.one(b.values(b"\x7e", origin=(1, 1)), client=2))
+    assert refusal(index, b.one(b.text("ab", origin=(2, 0)), client=2, clock=1)) == "bad_entry"
+    merged = b.section(2, 1, b.values(two, 2, origin=(2, 0)))
+    assert refusal(index, b.update(merged, deletes=[b.deletions(2, (2, 1))])) == "bad_entry"
+    admit(index, b.update(merged, deletes=[b.deletions(2, (1, 1))]))  # Replaced, then merged.
+    admit(index, b.one(b.deleted(2, origin=(2, 2)), client=2, clock=3))  # Collected, too.
 
 
 def test_a_long_chain_is_resolved_without_recursion() -> None:
