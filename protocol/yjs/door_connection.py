@@ -40,7 +40,8 @@ from protocol.outbox import Outbox
 from protocol.server import WireServer
 from protocol.socket import Socket
 from protocol.yjs.door_board import Boards
-from protocol.yjs.door_visit import Visit, Words
+from protocol.yjs.door_faces import Words
+from protocol.yjs.door_visit import Visit
 from protocol.yjs.errors import FrameRefused
 from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_TICK_S
 
@@ -48,7 +49,7 @@ _UNAUTHENTICATED: Final = WireError("unauthenticated", "the token is missing or 
 
 
 class DoorConnection(ABC):
-    """One live socket of a Yjs client. Implements ``server.Hosted`` and ``door_visit.Door``."""
+    """One live socket of a Yjs client. Implements ``server.Hosted`` and ``door_faces.Door``."""
 
     def __init__(
         self,

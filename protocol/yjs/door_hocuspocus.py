@@ -25,7 +25,8 @@ from protocol.yjs.door_board import Boards
 from protocol.yjs.door_codes import close_code_of, reason_of
 from protocol.yjs.door_connection import DoorConnection
 from protocol.yjs.door_dialect import Dialect, Said
-from protocol.yjs.door_visit import Visit, Words
+from protocol.yjs.door_faces import Words
+from protocol.yjs.door_visit import Visit
 from protocol.yjs.frames import (
     AwarenessUpdate,
     PermissionDenied,

@@ -25,13 +25,11 @@ socket is its business.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
-
-from attrs import frozen
+from typing import Any, Final
 
 from protocol.errors import WireError
 from protocol.frames import server_frame
-from protocol.gateway import EventFrame, Identity, Peer
+from protocol.gateway import EventFrame, Identity
 from protocol.host import Host
 from protocol.messages import (
     Ended,
@@ -42,12 +40,9 @@ from protocol.messages import (
     Snapshot,
     Subscribe,
 )
-from protocol.outbox import Outbox
-from protocol.server import WireServer
 from protocol.structure import unstructure
 from protocol.subscription import Phase, WireSubscription
 from protocol.yjs.awareness import decode_awareness, decode_state_vector
-from protocol.yjs.door_board import Boards
 from protocol.yjs.door_call import DoorCall, OnFail, OnReply
 from protocol.yjs.door_codes import (
     TOKEN_EXPIRED,
@@ -56,52 +51,17 @@ from protocol.yjs.door_codes import (
     verdict_of,
 )
 from protocol.yjs.door_dialect import Dialect
+from protocol.yjs.door_faces import Door
+from protocol.yjs.door_resync import Missing, Resync
 from protocol.yjs.door_token import TokenWatch
 from protocol.yjs.errors import FrameRefused
 from protocol.yjs.frames import AwarenessUpdate, SyncStep1, SyncStep2
-from protocol.yjs.limits import DOOR_CALLS_MAX, RESYNC_EDITS_MAX
+from protocol.yjs.limits import DOOR_CALLS_MAX
 
 NO_UPDATE: Final = b"\x00\x00"  # No structs, no deletions.
 NO_STATE: Final = b"\x00"  # The state vector of an empty document.
 NOBODY: Final = b"\x00"  # An awareness update about no client.
 READ_ONLY: Final = "read-only"
-
-
-@frozen
-class Words:
-    """What the owner of the targets calls things."""
-
-    topic: str = "notes"
-    presence: str = "presence"
-    edit: str = "notes.edit"  # {update}
-    sync: str = "notes.sync"  # {state_vector} -> {update, state_vector}
-
-
-class Door(Protocol):
-    """What a visit needs of the connection that it came through."""
-
-    server: WireServer
-    outbox: Outbox
-    peer: Peer
-    boards: Boards
-    words: Words
-    messages_out: int
-
-    def start_child(self, function: Callable[[], Awaitable[Any]]) -> None:
-        """Run *function* as a child task of the connection."""
-        ...
-
-    def call_started(self) -> None:
-        """One more open call."""
-        ...
-
-    def calls_settled(self, count: int) -> None:
-        """So many fewer."""
-        ...
-
-    def visit_over(self, visit: Visit, error: WireError) -> None:
-        """The server has ended *visit*: tell the client."""
-        ...
 
 
 class Visit(Host):
@@ -127,7 +87,7 @@ class Visit(Host):
         self._snapshot: tuple[bytes, bytes] | None = None  # Update, state vector: for step 1.
         self._asked: bytes | None = None  # A step 1 that came before the snapshot.
         self._own: dict[int, bytes] = {}  # seq -> update that this client sent.
-        self._resyncing = 0  # Edits refused since the client was asked for all it has.
+        self._resync = Resync()
         self._has_seen_all = False
         self._token = TokenWatch(
             door.server.wheel,
@@ -158,7 +118,7 @@ class Visit(Host):
             self._call(edit, {"update": NO_UPDATE}, self._can_write, self._cannot_write)
 
     def _open_again(self) -> None:
-        """It was shut out, perhaps only of other things: see whether it may still read."""
+        """It was shut out, perhaps of other things only, or all has ended: may it still read?"""
         if not self.is_over:
             self._subscription = WireSubscription(self, self._wish)
             self._asked = NO_STATE  # What it missed meanwhile comes with the whole.
@@ -222,8 +182,9 @@ class Visit(Host):
 
     def edit(self, update: bytes, *, is_answer: bool) -> None:
         """The client changed something, or (*is_answer*) tells what we lack."""
+        answer = self._resync.answer() if is_answer else None
         if update == NO_UPDATE:
-            self._accepted(is_answer=is_answer)
+            self._accepted(answer)
             return
 
         def done(_value: object, seq: int | None) -> None:
@@ -231,10 +192,10 @@ class Visit(Host):
                 self._own[seq] = update
                 if len(self._own) > DOOR_CALLS_MAX:
                     del self._own[next(iter(self._own))]
-            self._accepted(is_answer=is_answer)
+            self._accepted(answer)
 
         def refused(error: WireError) -> None:
-            self._refused(error, is_answer=is_answer)
+            self._refused(error, answer)
 
         self._call(self._door.words.edit, {"update": update}, done, refused)
 
@@ -278,30 +239,30 @@ class Visit(Host):
         """Send what the client lacks; ask it for what we lack."""
         self._say(self._dialect.write(SyncStep2(update)))
         if self._may_write:
-            self._say(self._dialect.write(SyncStep1(ours)))
+            self._ask(ours)
         elif _has_more(state_vector, ours):
             self._say(self._dialect.refused(READ_ONLY))
         else:
             self._say(self._dialect.accepted())
 
-    def _accepted(self, *, is_answer: bool) -> None:
-        self._say(self._dialect.accepted())
-        if is_answer and self._resyncing:
-            # All that was refused meanwhile has come with this answer.
-            missed, self._resyncing = self._resyncing, 0
-            for _ in range(missed):
-                self._say(self._dialect.accepted())
+    def _ask(self, state_vector: bytes) -> None:
+        self._resync.asked()
+        self._say(self._dialect.write(SyncStep1(state_vector)))
 
-    def _refused(self, error: WireError, *, is_answer: bool) -> None:
+    def _accepted(self, answer: int | None) -> None:
+        for _ in range(1 + self._resync.accepted(answer)):
+            self._say(self._dialect.accepted())
+
+    def _refused(self, error: WireError, answer: int | None) -> None:
         verdict = verdict_of(error)
         if verdict is Verdict.READ_ON:
             self._say(self._dialect.refused(reason_of(error)))
-        elif verdict is Verdict.LEAVE or is_answer or self._resyncing >= RESYNC_EDITS_MAX:
+            return
+        follows = self._resync.missing(answer) if verdict is Verdict.RESYNC else Missing.GIVE_UP
+        if follows is Missing.GIVE_UP:
             self.end(error)
-        else:
-            self._resyncing += 1
-            if self._resyncing == 1:
-                self._say(self._dialect.write(SyncStep1(NO_STATE)))
+        elif follows is Missing.ASK:
+            self._ask(NO_STATE)
 
     def _call(self, op: str, args: Mapping[str, Any], on_reply: OnReply, on_fail: OnFail) -> None:
         call = DoorCall(self, op, args, on_reply, on_fail)
@@ -337,7 +298,7 @@ class Visit(Host):
             case Reset(topics=topics):
                 document = topics[self._door.words.topic]
                 self._answer(NO_STATE, document["update"], document["state_vector"])
-            case Ended(code="permission_denied"):
+            case Ended(code="permission_denied" | "concluded"):
                 self._open_again()
             case Ended() | Error():
                 retryable = message.retryable

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from protocol.server import WireServer
 from protocol.transport import ServerSocket
 from protocol.yjs.door_board import Boards
+from protocol.yjs.door_faces import Words
 from protocol.yjs.door_hocuspocus import HocuspocusConnection
-from protocol.yjs.door_visit import Words
 from protocol.yjs.door_yjs import YjsConnection
 
 

@@ -1,20 +1,19 @@
-// How text gets into the document: plainly, through CodeMirror, or through Tiptap.
-import { Editor as Tiptap } from '@tiptap/core'
-import StarterKit from '@tiptap/starter-kit'
-import Collaboration from '@tiptap/extension-collaboration'
-import { EditorState } from '@codemirror/state'
-import { EditorView } from '@codemirror/view'
-import { yCollab } from 'y-codemirror.next'
-
+// How text gets into the document: plainly, through CodeMirror, or through Tiptap. What draws is
+// loaded when it is needed: most tests do without.
 const bindings = {
   text (doc) {
     const text = doc.getText('notes')
     return { insert: (at, words) => text.insert(at < 0 ? text.length : at, words), read: () => text.toString() }
   },
 
-  codemirror (doc) {
+  async codemirror (doc) {
+    await import('./dom.mjs')
+    const { EditorState } = await import('@codemirror/state')
+    const { EditorView } = await import('@codemirror/view')
+    const { yCollab } = await import('y-codemirror.next')
+    const text = doc.getText('notes')
     const view = new EditorView({
-      state: EditorState.create({ doc: doc.getText('notes').toString(), extensions: [yCollab(doc.getText('notes'), null)] }),
+      state: EditorState.create({ doc: text.toString(), extensions: [yCollab(text, null)] }),
       parent: document.body
     })
     return {
@@ -23,8 +22,12 @@ const bindings = {
     }
   },
 
-  tiptap (doc) {
-    const editor = new Tiptap({
+  async tiptap (doc) {
+    await import('./dom.mjs')
+    const { Editor } = await import('@tiptap/core')
+    const { default: StarterKit } = await import('@tiptap/starter-kit')
+    const { default: Collaboration } = await import('@tiptap/extension-collaboration')
+    const editor = new Editor({
       element: document.body.appendChild(document.createElement('div')),
       extensions: [StarterKit.configure({ undoRedo: false }), Collaboration.configure({ document: doc, field: 'default' })]
     })

@@ -7,7 +7,6 @@
 //   {n, do: "aware", id, state} · {n, do: "token", id, token} · {n, do: "send", id, hex}
 //
 // Every answer is {n, seen} or {n, error}; `seen` is what the editor shows at that moment.
-import './dom.mjs'
 import { createInterface } from 'node:readline'
 import * as Y from 'yjs'
 import WebSocket from 'ws'
@@ -19,10 +18,10 @@ const editors = new Map()
 const sockets = new Map() // Hocuspocus: several documents share one socket, by name.
 
 class Editor {
-  constructor (binding) {
-    this.doc = new Y.Doc()
+  constructor (doc, binding) {
+    this.doc = doc
     this.notes = { closed: [], denied: [], scope: null, opened: 0 }
-    this.binding = bind(binding ?? 'text', this.doc)
+    this.binding = binding
   }
 
   get seen () {
@@ -42,8 +41,8 @@ class Editor {
 }
 
 class YjsEditor extends Editor {
-  constructor ({ url, name, token, binding }) {
-    super(binding)
+  constructor ({ url, name, token }, doc, binding) {
+    super(doc, binding)
     this.provider = new WebsocketProvider(url + '/yjs', name, this.doc, { params: { token }, WebSocketPolyfill: WebSocket, disableBc: true })
     this.provider.on('closed', event => this.notes.closed.push(event.code + ' ' + event.reason))
     this.provider.on('status', ({ status }) => { if (status === 'connected') this.notes.opened++ })
@@ -62,8 +61,8 @@ class YjsEditor extends Editor {
 }
 
 class HocuspocusEditor extends Editor {
-  constructor ({ url, name, token, binding, socket }) {
-    super(binding)
+  constructor ({ url, name, token, socket }, doc, binding) {
+    super(doc, binding)
     this.key = socket ?? Symbol(name)
     if (!sockets.has(this.key)) sockets.set(this.key, new HocuspocusProviderWebsocket({ url: url + '/hocuspocus', WebSocketPolyfill: WebSocket, delay: 100, minDelay: 100 }))
     this.socket = sockets.get(this.key)
@@ -122,7 +121,11 @@ async function until ({ id, sees, within_ms: withinMs = 5000 }) {
 }
 
 const commands = {
-  open (c) { editors.set(c.id, new families[c.family](c)) },
+  async open (c) {
+    const doc = new Y.Doc()
+    const binding = c.family === 'raw' ? null : await bind(c.binding ?? 'text', doc)
+    editors.set(c.id, new families[c.family](c, doc, binding))
+  },
   insert: c => editors.get(c.id).binding.insert(c.at, c.text),
   until,
   look () {},

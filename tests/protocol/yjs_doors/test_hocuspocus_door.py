@@ -79,6 +79,8 @@ async def test_updates_made_up_by_a_resync_are_all_acknowledged() -> None:
         doors.gateway.refusal = WireError("notes_missing_history", "send all you have")
         client.send("m1", SyncUpdate(b"u2"), SyncUpdate(b"u3"))
         assert await statuses(client) == []
+        client.send("m1", SyncStep2(NO_UPDATE))
+        assert await statuses(client) == [True]  # The answer to the question of its first sync.
         doors.gateway.refusal = None
         client.send("m1", SyncStep2(b"u1u2u3"))
         assert await statuses(client) == [True] * 3

@@ -20,6 +20,8 @@ from protocol.yjs import (
 from protocol.yjs.door_visit import NO_STATE, NO_UPDATE
 from protocol.yjs.limits import RESYNC_EDITS_MAX
 from tests.protocol.yjs_doors.room import (
+    Doors,
+    YjsClient,
     open_doors,
     shown_in,
     step2_in,
@@ -86,14 +88,21 @@ async def test_an_empty_answer_is_no_edit() -> None:
         assert client.socket.closed_with is None
 
 
+async def asked_for_all(doors: Doors) -> YjsClient:
+    """Return a client whose edit lacked history; the question from its first sync is answered."""
+    client = await doors.synced()
+    client.send(SyncStep2(NO_UPDATE))
+    await client.heard()
+    doors.gateway.refusal = MISSING
+    client.send(SyncUpdate(b"u2"), SyncUpdate(b"u3"))
+    assert await client.heard() == [SyncStep1(NO_STATE)]
+    return client
+
+
 async def test_a_client_that_lacks_history_is_asked_once_for_all_it_has() -> None:
     """[D2.3] Edits refused for missing history are made up by one answer with everything."""
     async with open_doors() as doors:
-        client = await doors.synced()
-        await client.heard()
-        doors.gateway.refusal = MISSING
-        client.send(SyncUpdate(b"u2"), SyncUpdate(b"u3"))
-        assert await client.heard() == [SyncStep1(NO_STATE)]
+        client = await asked_for_all(doors)
         doors.gateway.refusal = None
         client.send(SyncStep2(b"u1u2u3"))
         assert await client.heard() == []
@@ -101,7 +110,28 @@ async def test_a_client_that_lacks_history_is_asked_once_for_all_it_has() -> Non
         doors.gateway.refusal = MISSING
         client.send(SyncUpdate(b"u5"))
         assert await client.heard() == [SyncStep1(NO_STATE)]
+
+
+async def test_an_answer_that_lacks_history_too_is_the_end() -> None:
+    """[D2.3] Who has sent everything has nothing more to send."""
+    async with open_doors() as doors:
+        client = await asked_for_all(doors)
         client.send(SyncStep2(b"still not all"))
+        await client.heard()
+        assert client.socket.closed_with == (4409, str(MISSING))
+
+
+async def test_an_answer_to_an_earlier_question_makes_nothing_up() -> None:
+    """[D2.3] Answers come in the order of the questions."""
+    async with open_doors() as doors:
+        client = await doors.synced()
+        doors.gateway.refusal = MISSING
+        client.send(SyncUpdate(b"u2"), SyncStep2(b"early"))
+        assert SyncStep1(NO_STATE) in await client.heard()
+        client.send(SyncUpdate(b"u3"))
+        assert await client.heard() == []
+        assert client.socket.closed_with is None
+        client.send(SyncStep2(b"late"))
         await client.heard()
         assert client.socket.closed_with == (4409, str(MISSING))
 
