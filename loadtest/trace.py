@@ -19,6 +19,7 @@ from pycrdt import Doc, Text
 
 from collab.client import connect
 from loadtest.figures import percentiles_ms
+from loadtest.http import fetch
 from loadtest.server_process import ServerProcess
 from loadtest.trace_file import Trace, first_edits, load_trace
 from loadtest.writer import ROOT, Tally, Writer, user_of
@@ -104,20 +105,29 @@ async def _play(
 
 async def _compare(settings: TraceSettings, url: str, end: str, prefix: str) -> dict[str, bool]:
     """Compare the server's document, and its exports, with *end*, as a fresh client sees them."""
-    async with connect(url, token=settings.token.format(user=user_of(0))) as client:
+    token = settings.token.format(user=user_of(0))
+    async with connect(url, token=token) as client:
         notes = client.meeting(settings.meeting).notes
         doc = Doc[Text]()
         doc.apply_update((await notes.sync())["update"])
         text = await notes.export("text", root=ROOT)
-        markdown = await notes.export("markdown", root=ROOT)
-        page = await notes.export("html", root=ROOT)
-    shown = unescape(page[page.index("\n") + 1 : page.rindex("</pre>")]) if end else page
+    path = f"/v1/notes/meeting:{settings.meeting}"
+    markdown, page, plain = [
+        (await fetch(url, f"{path}.{ending}?root={ROOT}", token=token)).decode()
+        for ending in ("md", "html", "txt")
+    ]
     return {
         f"{prefix}document": str(doc.get(ROOT, type=Text)) == end,
-        f"{prefix}text": text == end,
+        f"{prefix}text": text == plain == end,
         f"{prefix}markdown": markdown == end,
-        f"{prefix}html": shown == end,
+        f"{prefix}html": _preformatted(page) == end,
     }
+
+
+def _preformatted(page: str) -> str:
+    """Return the words of a page that is one text; "" if it is none."""
+    _, opening, rest = page.partition('<pre style="white-space: pre-wrap">\n')
+    return unescape(rest.rpartition("</pre>")[0]) if opening else ""
 
 
 def _bytes_of(directory: Path) -> int:

@@ -60,7 +60,7 @@ def load_trace(file: Path) -> Trace:
         agents = int(recorded.get("numAgents", 1))
         edits = _edits(recorded["txns"], agents)
         end = str(recorded["endContent"])
-    except (KeyError, TypeError, IndexError, ValueError, gzip.BadGzipFile, EOFError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, OSError, EOFError) as error:
         raise ValueError(f"{file} is no editing trace: {error!r}") from error
     if recorded.get("startContent"):
         raise ValueError(f"{file} does not begin with an empty text")

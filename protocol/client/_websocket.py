@@ -7,7 +7,7 @@ first, and waits for ever when the server hangs up during the handshake.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, cast
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +19,8 @@ from protocol.client._errors import TransportClosed
 from protocol.client._transport import Connector, Payload, Transport
 from protocol.errors import ConnectFailed
 from protocol.limits import GOODBYE_TIMEOUT_S, SERVER_FRAME_BYTES_MAX
+
+OpenTcp = Callable[[str, int], Awaitable[trio.abc.Stream]]
 
 # HTTP answers to the handshake that another attempt may get past, like all from 500 on.
 _RETRYABLE_STATUS: Final = frozenset({408, 425, 429})
@@ -35,11 +37,19 @@ def check_url(url: str) -> None:
         raise ValueError(f"not a WebSocket address: {url!r}")
 
 
-def websocket_connector(*, ssl_context: ssl.SSLContext | None = None) -> Connector:
-    """Return a connector over WebSocket; *ssl_context* is for ``wss:``, None the system's."""
+def websocket_connector(
+    *, ssl_context: ssl.SSLContext | None = None, open_tcp: OpenTcp = trio.open_tcp_stream
+) -> Connector:
+    """Return a connector over WebSocket.
+
+    Args:
+      ssl_context: for ``wss:``; None: the system's.
+      open_tcp: opens the stream of a ``ws:`` address, of host and port, for those who must have it
+        in hand: through a proxy, or to cut it. Raises OSError if there is no connection.
+    """
 
     def connect(url: str, subprotocol: str) -> AbstractAsyncContextManager[Transport]:
-        return _open_websocket(url, subprotocol, ssl_context)
+        return _open_websocket(url, subprotocol, ssl_context, open_tcp)
 
     return connect
 
@@ -96,11 +106,11 @@ class _HandshakeStream(trio.abc.Stream):
 
 @asynccontextmanager
 async def _open_websocket(
-    url: str, subprotocol: str, ssl_context: ssl.SSLContext | None
+    url: str, subprotocol: str, ssl_context: ssl.SSLContext | None, open_tcp: OpenTcp
 ) -> AsyncIterator[Transport]:
     """Open one WebSocket, for one block; the caller bounds the handshake in time."""
     parts = urlsplit(url)
-    stream = _HandshakeStream(await _open_stream(parts, ssl_context))
+    stream = _HandshakeStream(await _open_stream(parts, ssl_context, open_tcp))
     is_ours = True
     try:
         async with stream, trio.open_nursery() as nursery:
@@ -125,11 +135,13 @@ async def _open_websocket(
         raise ConnectFailed("no_subprotocol", f"the server does not speak {subprotocol}")
 
 
-async def _open_stream(parts: SplitResult, ssl_context: ssl.SSLContext | None) -> trio.abc.Stream:
+async def _open_stream(
+    parts: SplitResult, ssl_context: ssl.SSLContext | None, open_tcp: OpenTcp
+) -> trio.abc.Stream:
     host = parts.hostname or ""
     try:
         if parts.scheme == "ws":
-            return await trio.open_tcp_stream(host, parts.port or 80)
+            return await open_tcp(host, parts.port or 80)
         stream = await trio.open_ssl_over_tcp_stream(
             host,
             parts.port or 443,
