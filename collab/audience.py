@@ -11,7 +11,7 @@ nor from the journal: it comes as ``Kind.redacted`` makes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from actors import Hub, Item, PresenceBoard, Record
 from collab.envelope import Entry, EventCodec, Shown
@@ -20,7 +20,8 @@ from collab.kind import RECHECK, Caller, Kind
 from collab.limits import PRESENCE_INTERVAL_S, RING_BYTES_MAX, RING_EVENTS_MAX
 from collab.surroundings import Surroundings
 from protocol.errors import WireError
-from protocol.gateway import Subscription
+from protocol.gateway import PresenceFrame, Subscription
+from protocol.shared import Sessions
 
 REDACTED_LISTING: Final = "redacted"  # Positions: seqs of events whose content was taken back.
 
@@ -91,8 +92,9 @@ class Audience:
         return self._hub, self._presence
 
     def _tell_presence(self, changes: Mapping[str, object | None]) -> None:
+        frame = PresenceFrame(self.actor_id, cast("Sessions", changes))
         for follower in self._followers():
-            follower.tell_presence(changes)
+            follower.tell_presence(frame)
 
     def _followers(self) -> list[Follower]:
         if self._hub is None:

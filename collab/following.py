@@ -15,7 +15,7 @@ from actors import Flush, Hub, Item, Journal, PresenceBoard, Record
 from collab.envelope import Shown
 from collab.kind import Caller
 from protocol.errors import WireError
-from protocol.gateway import Connection, EventFrame, Subscription
+from protocol.gateway import Connection, EventFrame, PresenceFrame, Subscription
 from protocol.limits import (
     CATCH_UP_EVENTS_MAX,
     CATCH_UP_PAGE_EVENTS,
@@ -245,11 +245,11 @@ class Follower:
             member = {"user": self.caller.user_id, "state": state}
             self._presence.set(self._session_id, member)
 
-    def tell_presence(self, changes: Mapping[str, Any]) -> None:
-        """Pass on who came, went or moved."""
+    def tell_presence(self, frame: PresenceFrame) -> None:
+        """Pass on who came, went or moved; the frame is shared by all followers."""
         if self._wants_presence:
-            self.subscription.presence(changes)
+            self.subscription.presence(frame)
 
     def _send_all_present(self) -> None:
         members: Mapping[str, Any] = dict(self._presence.members)
-        self.subscription.presence(members, full=True)
+        self.subscription.presence(PresenceFrame(self.actor_id, members, full=True))

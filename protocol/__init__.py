@@ -23,6 +23,7 @@ from protocol.gateway import (
     Identity,
     IncomingCall,
     Peer,
+    PresenceFrame,
     Subscription,
 )
 from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK, Cursor
@@ -53,6 +54,7 @@ __all__ = [
     "IncomingCall",
     "Metrics",
     "Peer",
+    "PresenceFrame",
     "ProtocolViolation",
     "Subscription",
     "Unreadable",

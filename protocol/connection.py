@@ -29,7 +29,7 @@ from protocol.call import WireCall
 from protocol.codec import decode, encode
 from protocol.deadlines import Alarm
 from protocol.errors import CLOSE_SERVER_ERROR, ProtocolViolation, Unreadable, WireError
-from protocol.gateway import EventFrame, Identity, Peer
+from protocol.gateway import EventFrame, Identity, Peer, PresenceFrame
 from protocol.host import Host
 from protocol.limits import (
     HANDSHAKE_TIMEOUT_S,
@@ -272,6 +272,15 @@ class WireConnection(Host):
     def event_bytes(self, frame: EventFrame) -> bytes:
         """Return *frame* in this session's encoding, shared by all that use it."""
         return frame.bytes_for(self.subprotocol)
+
+    def send_presence(self, frame: PresenceFrame) -> None:
+        """Send who is here in this session's encoding, shared by all that use it."""
+        try:
+            shared = frame.bytes_for(self.subprotocol)
+        except Exception as error:  # noqa: BLE001 -- whatever the owner's values do when written
+            self.server.fault("write presence", error)
+        else:
+            self.send_frame(shared)
 
     def _send(self, message: ServerMessage) -> None:
         self.send_frame(encode(message, self.subprotocol))

@@ -22,14 +22,25 @@ Handles stay usable after the connection is gone; then they do nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
 
-from protocol.codec import encode
 from protocol.errors import WireError
-from protocol.messages import Cursor, Events
+from protocol.messages import Cursor
+from protocol.shared import EventFrame, PresenceFrame
+
+__all__ = [
+    "Connection",
+    "EventFrame",
+    "Gateway",
+    "Identity",
+    "IncomingCall",
+    "Peer",
+    "PresenceFrame",
+    "Subscription",
+]
 
 T = TypeVar("T")
 
@@ -49,45 +60,6 @@ class Identity:
     user_id: str
     expires_at_ms: int | None = None  # Unix time; None: never.
     claims: Mapping[str, Any] = field(factory=dict)
-
-
-class EventFrame:
-    """One batch of events, encoded at most once per encoding however many receivers it has."""
-
-    __slots__ = ("_encoded", "after", "events", "seq", "target")
-
-    def __init__(
-        self, target: str, after: int, seq: int, events: Sequence[Mapping[str, Any]]
-    ) -> None:
-        self.target = target
-        self.after = after
-        self.seq = seq
-        self.events = events
-        self._encoded: dict[str, bytes] = {}  # subprotocol or other form -> whole WebSocket frames
-
-    def bytes_for(self, subprotocol: str) -> bytes:
-        """Return the whole WebSocket frame, made at the first call and shared by all later ones.
-
-        Raises:
-          TypeError: an event holds something that the encoding cannot carry: the owner's mistake.
-        """
-        frame = self._encoded.get(subprotocol)
-        if frame is None:
-            message = Events(
-                target=self.target, after=self.after, seq=self.seq, events=tuple(self.events)
-            )
-            frame = self._encoded[subprotocol] = encode(message, subprotocol)
-        return frame
-
-    def bytes_as(self, form: str, make: Callable[[EventFrame], bytes]) -> bytes:
-        """Return what *make* makes of this frame, made once per *form* and shared as well.
-
-        For doors that speak something else than the wire. Raises what *make* raises.
-        """
-        made = self._encoded.get(form)
-        if made is None:
-            made = self._encoded[form] = make(self)
-        return made
 
 
 class Connection(Protocol):
@@ -227,9 +199,7 @@ class Subscription(Protocol):
         """Go live again: the next ``deliver`` continues at ``seq``."""
         ...
 
-    def presence(
-        self, sessions: Mapping[str, Mapping[str, Any] | None], *, full: bool = False
-    ) -> None:
+    def presence(self, frame: PresenceFrame) -> None:
         """Send who is here; dropped while lagging (``catch_up`` then sends a full one)."""
         ...
 

@@ -14,9 +14,9 @@ import trio
 
 from protocol.deadlines import Expiring
 from protocol.errors import WireError
-from protocol.gateway import EventFrame, Identity, IncomingCall, Peer
+from protocol.gateway import EventFrame, Identity, IncomingCall, Peer, PresenceFrame
 from protocol.limits import CALL_DEADLINE_DEFAULT_MS
-from protocol.messages import ServerMessage
+from protocol.messages import PresenceChanged, ServerMessage
 from protocol.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class Host(ABC):
         """Send whole frames, or end a client that is too slow for them."""
         self.server.metrics.frames_out += 1
         self.outbox.send(frame)
+
+    def send_presence(self, frame: PresenceFrame) -> None:
+        """Send who is here, whole; hosts whose peers read the wire share the frame's bytes."""
+        sessions, full = frame.sessions, frame.full
+        self.send(PresenceChanged(target=frame.target, sessions=sessions, full=full))
 
     def flush(self) -> None:
         """Write what the calls before have queued, in as few system calls as possible."""

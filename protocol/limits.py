@@ -53,7 +53,10 @@ CATCH_UP_PAGE_EVENTS: Final = 500
 CATCH_UP_PAGE_EVENTS_MIN: Final = 64  # Of the first page: events may be large.
 CATCH_UP_EVENTS_MAX: Final = 20_000  # More missed than this: a reset is cheaper for both sides.
 
-EVENT_FRAME_BYTES: Final = 262_144  # Of one events frame, or one event: clients bound what they take.
+# What clients may be sent at once: they bound what they take (SERVER_FRAME_BYTES_MAX).
+EVENT_FRAME_BYTES: Final = 262_144  # Of one events frame; a single event may be larger.
+PRESENCE_SESSIONS_MAX: Final = 256  # Of one presence message; a longer list takes several.
+JSON_GROWTH_MAX: Final = 6  # Bytes of JSON per byte of MessagePack: false, or a control character.
 
 # Client library.
 RECONNECT_DELAY_MIN_S: Final = 0.1
@@ -86,5 +89,9 @@ assert FAST_FRAME_BYTES_MAX < FRAME_BYTES_MAX <= OUTBOX_HARD_BYTES
 assert OUTBOX_SOFT_BYTES < OUTBOX_HARD_BYTES
 assert CALLS_IN_FLIGHT_MAX <= OPEN_CALLS_MAX // 2
 assert SERVER_FRAME_BYTES_MAX >= OUTBOX_HARD_BYTES
+assert SERVER_FRAME_BYTES_MAX >= EVENT_FRAME_BYTES + JSON_GROWTH_MAX * FRAME_BYTES_MAX
+assert SERVER_FRAME_BYTES_MAX >= PRESENCE_SESSIONS_MAX * (
+    JSON_GROWTH_MAX * PRESENCE_BYTES_MAX + 2 * TARGET_LEN_MAX * JSON_GROWTH_MAX
+)
 assert KIND_LEN_MAX + 1 + KEY_LEN_MAX <= TARGET_LEN_MAX
 assert KEEPALIVE_INTERVAL_S < 30

@@ -30,12 +30,11 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.codec import error_fields, printable
 from protocol.errors import WireError
-from protocol.gateway import EventFrame
+from protocol.gateway import EventFrame, PresenceFrame
 from protocol.messages import (
     Cursor,
     Ended,
     Error,
-    PresenceChanged,
     Reset,
     Resumed,
     ServerMessage,
@@ -211,18 +210,15 @@ class WireSubscription:
 
     # ------------------------------------------------------------ presence and the end
 
-    def presence(
-        self, sessions: Mapping[str, Mapping[str, Any] | None], *, full: bool = False
-    ) -> None:
+    def presence(self, frame: PresenceFrame) -> None:
         """Send who is here; dropped while lagging, but for the full one while catching up."""
         if self.over or self.phase is Phase.PENDING:
             return
-        is_catching_up = full and self._is_catching_up
+        is_catching_up = frame.full and self._is_catching_up
         if self.connection.outbox.is_above_soft or not (self.live or is_catching_up):
             self.connection.server.metrics.presence_dropped += 1
             return
-        message = PresenceChanged(target=self.target, sessions=sessions, full=full)
-        self.connection.send(message)
+        self.connection.send_presence(frame)
 
     def end(self, error: WireError | None) -> None:
         """The gateway ends it: with *error* (revoked, draining), or None (unsubscribed)."""

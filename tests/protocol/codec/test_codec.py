@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 
 from protocol.codec import SUBPROTOCOLS, decode, decode_server, encode, encode_client
 from protocol.errors import ProtocolViolation, Unreadable
-from protocol.gateway import EventFrame
-from protocol.limits import FRAME_BYTES_MAX, NESTING_MAX, PRESENCE_BYTES_MAX, REF_MAX
+from protocol.gateway import EventFrame, PresenceFrame
+from protocol.limits import (
+    FRAME_BYTES_MAX,
+    NESTING_MAX,
+    PRESENCE_BYTES_MAX,
+    REF_MAX,
+    SERVER_FRAME_BYTES_MAX,
+)
 from protocol.messages import (
     SUBPROTOCOL_JSON,
     SUBPROTOCOL_MSGPACK,
@@ -265,6 +271,24 @@ def test_an_event_frame_is_encoded_once(subprotocol: str) -> None:
     (payload,) = split_frames(frame.bytes_for(subprotocol))
     message = decode_server(payload, subprotocol)
     assert (message.after, message.seq) == (1, 2)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("full", [True, False])
+@BOTH
+def test_a_long_list_of_those_present_takes_several_messages(subprotocol: str, full: bool) -> None:
+    """[W5.10] Only the first replaces what a client holds; together they hold everybody once."""
+    state = {"x": "\x01" * (PRESENCE_BYTES_MAX - 3)}  # Nothing grows more in JSON.
+    sessions = {f"s{n}": {"user": "u" * 128, "state": state} for n in range(600)}
+    frame = PresenceFrame("a:b", sessions, full=full)
+    payloads = split_frames(frame.bytes_for(subprotocol))
+    assert max(map(len, payloads)) <= SERVER_FRAME_BYTES_MAX
+    messages = [decode_server(payload, subprotocol) for payload in payloads]
+    parts = [message for message in messages if isinstance(message, PresenceChanged)]
+    assert [part.full for part in parts] == [full, False, False]
+    assert [len(part.sessions) for part in parts] == [256, 256, 88]
+    assert {s: m for part in parts for s, m in part.sessions.items()} == sessions
+    nobody = PresenceFrame("a:b", {}, full=True)
+    assert list(nobody.messages()) == [PresenceChanged(target="a:b", sessions={}, full=True)]
 
 
 SERVER_EXAMPLES: list[ServerMessage] = [

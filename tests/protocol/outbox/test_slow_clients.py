@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from protocol.gateway import EventFrame
+from protocol.gateway import EventFrame, PresenceFrame
 from protocol.limits import (
     CALL_DEADLINE_DEFAULT_MS,
     OUTBOX_HARD_BYTES,
@@ -20,6 +20,7 @@ from protocol.limits import (
     SLOW_CONSUMER_TIMEOUT_S,
 )
 from protocol.messages import (
+    SUBPROTOCOL_JSON,
     Call,
     Cursor,
     Ended,
@@ -91,11 +92,11 @@ async def test_presence_is_dropped_while_lagging_and_sent_in_full_afterwards(wir
     for _ in range(40):
         wire.gateway.publish(text="x" * 10_000)
     subscription = wire.gateway.subscriptions[0]
-    subscription.presence({"s1": None})
+    subscription.presence(PresenceFrame("thing:t1", {"s1": None}))
     assert wire.server.metrics.presence_dropped == 1
     slow.socket.open_window(None)
     await wait_all_tasks_blocked()
-    subscription.presence({"s1": None}, full=True)
+    subscription.presence(PresenceFrame("thing:t1", {"s1": None}, full=True))
     messages = await slow.receive_all()
     assert messages[-1] == PresenceChanged(target="thing:t1", sessions={"s1": None}, full=True)
     assert sum(isinstance(message, PresenceChanged) for message in messages) == 1
@@ -292,6 +293,11 @@ async def test_all_receivers_share_one_encoding(wire: Wire) -> None:
     wire.gateway.publish()
     (first, second, third) = (client.socket.writes[-1] for client in clients)
     assert first is second is third
+    frame = PresenceFrame("thing:t1", {"s1": {"user": "ann", "state": None}})
+    for subscription in wire.gateway.subscriptions:
+        subscription.presence(frame)
+    (first, second, third) = (client.socket.writes[-1] for client in clients)
+    assert first is second is third is frame.bytes_for(SUBPROTOCOL_JSON)
 
 
 async def test_goodbye_of_a_slow_consumer_names_a_time_to_come_back(wire: Wire) -> None:

@@ -14,6 +14,7 @@ from attrs import evolve
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from protocol.errors import WireError
+from protocol.gateway import PresenceFrame
 from protocol.limits import (
     CALL_DEADLINE_DEFAULT_MS,
     HANDSHAKE_TIMEOUT_S,
@@ -474,7 +475,8 @@ async def test_presence_goes_to_the_gateway_and_comes_back_stamped(wire: Wire) -
     client.send(SetPresence(target="thing:t1", state={"x": 1}), SetPresence(target="no:no"))
     assert code_of(await client.receive()) == "not_found"
     assert wire.gateway.presences == [("thing:t1", {"x": 1})]
-    wire.gateway.subscriptions[0].presence({"s9": {"user": "bob", "state": None}, "s8": None})
+    sessions = {"s9": {"user": "bob", "state": None}, "s8": None}
+    wire.gateway.subscriptions[0].presence(PresenceFrame("thing:t1", sessions))
     assert await client.receive() == PresenceChanged(
         target="thing:t1", sessions={"s9": {"user": "bob", "state": None}, "s8": None}
     )

@@ -12,7 +12,15 @@ import trio.testing
 from attrs import define, field, frozen
 
 from protocol.errors import WireError
-from protocol.gateway import Connection, EventFrame, Identity, IncomingCall, Peer, Subscription
+from protocol.gateway import (
+    Connection,
+    EventFrame,
+    Identity,
+    IncomingCall,
+    Peer,
+    PresenceFrame,
+    Subscription,
+)
 from protocol.server import WireServer
 from protocol.yjs import (
     AwarenessUpdate,
@@ -163,7 +171,8 @@ class NotesGateway:
         else:
             self.subscriptions.append(subscription)
             subscription.snapshot(epoch="e", seq=self.seq, topics={"notes": self.document})
-            subscription.presence(dict(self.members), full=True)
+            present = PresenceFrame(subscription.target, dict(self.members), full=True)
+            subscription.presence(present)
 
     def identity_changed(self, connection: Connection) -> None:
         self.renewed.append(connection.identity)
@@ -182,7 +191,7 @@ class NotesGateway:
             self.members.pop(session, None)
         else:
             self.members[session] = member
-        changes = {session: member}
+        changes = PresenceFrame("meeting:m1", {session: member})
         for subscription in list(self.subscriptions):
             subscription.presence(changes)
 
