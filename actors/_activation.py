@@ -260,6 +260,11 @@ class Activation:
     # -------------------------------------------------------------- the end
 
     @property
+    def is_blank(self) -> bool:
+        """Whether the actor has no history at all."""
+        return self._seq == 0
+
+    @property
     def wants_snapshot(self) -> bool:
         """Whether enough was written since the last one."""
         return self._seq - self._snapshot_seq >= self._kind.snapshot_every

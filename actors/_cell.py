@@ -59,6 +59,7 @@ class Cell:
         "_idle_since",
         "_idle_timer",
         "_intensity",
+        "_is_blank",
         "_is_idle",
         "_key",
         "_kind",
@@ -82,6 +83,7 @@ class Cell:
         self._solo = 0  # So many of the next letters are taken one at a time.
         self._idle_since = 0.0
         self._is_idle = False
+        self._is_blank = False
         self._idle_timer: TimerHandle | None = None
 
     async def run(self) -> None:
@@ -127,6 +129,7 @@ class Cell:
           Crash: drop the activation.
         """
         mailbox = self.mailbox
+        self._is_blank = activation.is_blank
         self._arm_idle_timer(trio.current_time())
         while True:
             if letters := mailbox.take(1 if self._solo else self._kind.batch_len_max):
@@ -136,6 +139,7 @@ class Cell:
                     self._is_idle = False
                     self._arm_idle_timer(trio.current_time())
                 has_waited = await activation.handle(letters)
+                self._is_blank = self._is_blank and activation.is_blank
                 if activation.wants_snapshot:
                     await activation.save_snapshot()
                 elif not has_waited and len(mailbox):
@@ -173,8 +177,14 @@ class Cell:
             self._arm_idle_timer(trio.current_time())
         return not is_busy
 
+    def _timeout_s(self) -> float | None:
+        blank_timeout_s = self._kind.blank_timeout_s
+        if self._is_blank and blank_timeout_s is not None:
+            return blank_timeout_s
+        return self._kind.idle_timeout_s
+
     def _arm_idle_timer(self, idle_since: float) -> None:
-        timeout_s = self._kind.idle_timeout_s
+        timeout_s = self._timeout_s()
         if timeout_s is None or self._kind.restart is Restart.PERMANENT:
             return
         self._disarm()
@@ -182,11 +192,12 @@ class Cell:
 
     def _check_idle(self) -> None:
         """Timer: one per activation, moved on instead of being re-armed for each message."""
-        timeout_s = self._kind.idle_timeout_s
-        assert timeout_s is not None
+        timeout_s = self._timeout_s()
         now = trio.current_time()
         idle_since = self._idle_since if self.mailbox.is_parked else now
-        if now < idle_since + timeout_s:
+        if timeout_s is None:  # It was blank, and is not any more: it stays.
+            self._idle_timer = None
+        elif now < idle_since + timeout_s:
             self._arm_idle_timer(idle_since)
         else:
             self._is_idle = True

@@ -40,6 +40,8 @@ class ActorKind:
     mailbox_len_max: int = field(default=1024, validator=ge(1))
     batch_len_max: int = field(default=256, validator=ge(1))  # Commands decided per append.
     idle_timeout_s: float | None = field(default=60.0)  # None: it stays in memory.
+    # For one without a single event: what strangers ask for by made-up keys should not stay long.
+    blank_timeout_s: float | None = field(default=None)  # None: like the others.
     snapshot_every: int = field(default=1000, validator=ge(1))  # Events since the last snapshot.
 
     @name.validator
@@ -48,6 +50,7 @@ class ActorKind:
             raise ValueError(f"a kind's name must not be empty or hold a colon: {name!r}")
 
     @idle_timeout_s.validator
-    def _check_idle_timeout(self, _attribute: object, timeout_s: float | None) -> None:
+    @blank_timeout_s.validator
+    def _check_idle_timeout(self, attribute: Any, timeout_s: float | None) -> None:
         if timeout_s is not None and timeout_s <= 0:
-            raise ValueError(f"idle_timeout_s must be positive or None: {timeout_s}")
+            raise ValueError(f"{attribute.name} must be positive or None: {timeout_s}")

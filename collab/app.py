@@ -37,7 +37,7 @@ from collab.history import HistoryReader
 from collab.identity import Authenticator, open_authenticator
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
-from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, IDLE_TIMEOUT_S
+from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, BLANK_TIMEOUT_S, IDLE_TIMEOUT_S
 from collab.live import LiveActor
 from collab.names import parse_target
 from collab.requests import Declined, Do, Done, Look, Reading
@@ -256,6 +256,7 @@ def _actor_kinds(
             name=kind.name,
             make=lambda key, kind=kind: LiveActor(kind, key, around[0]),  # type: ignore[misc]
             idle_timeout_s=settings.idle_timeout_s,
+            blank_timeout_s=BLANK_TIMEOUT_S,
         )
         for kind in kinds.values()
     ]

@@ -115,6 +115,7 @@ INSIST_AFTER_S: Final = 1.0  # Sooner, a second Ctrl-C is the first one, passed 
 
 # The app.
 ASK_TIMEOUT_S: Final = 30.0
+BLANK_TIMEOUT_S: Final = 1.0  # One that does not exist: strangers may ask for any number of them.
 IDLE_TIMEOUT_S: Final = 60.0  # An actor that nobody follows or calls leaves memory.
 READS_AT_ONCE_MAX: Final = 64  # Queries that read storage; the rest wait.
 ADMITTED_MAX: Final = 1_024  # Remembered per connection, with development tokens.

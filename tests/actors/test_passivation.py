@@ -46,6 +46,22 @@ async def test_every_message_puts_passivation_off(autojump_clock: MockClock) -> 
         assert not system.is_active("probe", "a")
 
 
+async def test_an_actor_without_history_leaves_sooner(autojump_clock: MockClock) -> None:
+    """[K1.36] What was asked for by a made-up key does not stay as long as what exists."""
+    kind = probe_kind(idle_timeout_s=60, blank_timeout_s=1)
+    async with open_system([kind], MemoryJournal()) as system:
+        blank, real = system.ref("probe", "blank"), system.ref("probe", "real")
+        await blank.ask(do(), timeout_s=1)
+        await real.ask(do("1"), timeout_s=1)
+        await trio.sleep(2)
+        assert not system.is_active("probe", "blank")
+        assert system.is_active("probe", "real")
+        await trio.sleep(57)
+        assert system.is_active("probe", "real")
+        await trio.sleep(2)
+        assert not system.is_active("probe", "real")
+
+
 async def test_a_watched_actor_stays(autojump_clock: MockClock) -> None:
     """[K1.9] While is_busy an actor is not passivated; afterwards it is."""
     log = ProbeLog(busy_keys={"a"})
