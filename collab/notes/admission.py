@@ -29,7 +29,7 @@ from collab.limits import (
 )
 from collab.notes.errors import NotesMalformed, NotesMissingHistory, NotesTooLarge
 from collab.notes.state import NotesLog
-from protocol.yjs import NestingPlan, UpdateRefused, UpdateReport
+from protocol.yjs import NestingPlan, UpdateRefused, UpdateReport, walk
 
 
 @frozen
@@ -52,8 +52,10 @@ class UnknownHistory:
     is_foreign: bool
 
 
-def judge(log: NotesLog, report: UpdateReport, user_id: str) -> Admitted | Known | UnknownHistory:
-    """Say what to do with an update of *user_id*.
+def judge(
+    log: NotesLog, update: bytes, report: UpdateReport, user_id: str
+) -> Admitted | Known | UnknownHistory:
+    """Say what to do with an *update* of *user_id*, which says what *report* tells.
 
     Raises:
       NotesMissingHistory, NotesTooLarge, NotesMalformed: see the table.
@@ -76,8 +78,23 @@ def judge(log: NotesLog, report: UpdateReport, user_id: str) -> Admitted | Known
     if len(new_clients) > 1 and clocks and _stands_alone(report, clocks.keys()):
         return UnknownHistory(is_foreign=False)
     _check_bounds(log, report, user_id, len(new_clients))
+    return Admitted(new_clients, _plan(log, update, report))
+
+
+def _plan(log: NotesLog, update: bytes, report: UpdateReport) -> NestingPlan:
+    """Return what the document's index is to remember of it.
+
+    Of an update that repeats what is known, as every full resync does, only the rest counts: what
+    was collected since reads differently, and the index, which cannot know, errs on the safe side.
+    """
+    index, clocks = log.doc.index, log.doc.clocks
     try:
-        return Admitted(new_clients, log.doc.index.plan(report))
+        return index.plan(report)
+    except UpdateRefused as refusal:
+        if not any(start < clocks.get(at, 0) < end for at, (start, end) in report.clocks.items()):
+            raise NotesMalformed(str(refusal)) from None
+    try:
+        return index.plan(walk(log.doc.unknown_part(update)))
     except UpdateRefused as refusal:
         raise NotesMalformed(str(refusal)) from None
 

@@ -70,7 +70,16 @@ def no_panic() -> Iterator[None]:
 class _Live:
     """A built document, and what is known of it."""
 
-    __slots__ = ("added_bytes", "changes", "clocks", "doc", "index", "measured_bytes", "whole")
+    __slots__ = (
+        "added_bytes",
+        "changes",
+        "clocks",
+        "doc",
+        "holds_back",
+        "index",
+        "measured_bytes",
+        "whole",
+    )
 
     def __init__(self) -> None:
         self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
@@ -78,6 +87,7 @@ class _Live:
         self.clocks: dict[int, int] = {}  # The state vector.
         self.index: NestingIndex | None = None  # Built for the first edit.
         self.whole: bytes | None = None  # The encoded state, until the next change.
+        self.holds_back = False  # It has updates that wait for something: a bug, or damage.
         self.measured_bytes = 0  # Of the encoded state, when it was encoded last;
         self.added_bytes = 0  # and of the updates since.
         self.doc.observe(self._changed)
@@ -106,7 +116,7 @@ class SharedDoc:
         """
         live = self._opened()
         before = live.changes
-        with no_panic():
+        with no_panic(), live.doc.transaction():
             live.doc.apply_update(update)
             state = live.doc.get_state()
         for client, (_, end) in report.clocks.items():
@@ -211,6 +221,11 @@ class SharedDoc:
         with no_panic():
             return self._opened().doc.get_update(state_vector)
 
+    def unknown_part(self, update: bytes) -> bytes:
+        """Return *update* without the structs that the document has. Raises: DocumentFault."""
+        with no_panic():
+            return pycrdt.get_update(update, self._opened().doc.get_state())
+
     # ------------------------------------------------------------ building and saving
 
     def settle(self) -> None:
@@ -225,6 +240,8 @@ class SharedDoc:
         assert not self._ahead, "saved between deciding and evolving"
         if decode_state_vector(self.state_vector()) != live.clocks:
             raise DocumentFault("the document's clocks are not those of its updates")
+        if live.holds_back:
+            raise DocumentFault("a replayed update is held back; saving would lose it")
         self.saved = self.whole()
 
     def open_steps(self) -> Generator[None]:
@@ -249,11 +266,17 @@ class SharedDoc:
                 live.doc.apply_update(self.saved)
             yield
         behind, self._behind = self._behind, []
-        for count, update in enumerate(behind, start=1):
+        for first in range(0, len(behind), _REPLAYED_AT_ONCE):
             with no_panic():
-                live.doc.apply_update(update)
-            if not count % _REPLAYED_AT_ONCE:
-                yield
+                for update in behind[first : first + _REPLAYED_AT_ONCE]:
+                    live.doc.apply_update(update)
+                state = live.doc.get_state()
+                live.holds_back |= any(
+                    # What of it the document lacks begins with a number of sections.
+                    pycrdt.get_update(update, state)[0]
+                    for update in behind[first : first + _REPLAYED_AT_ONCE]
+                )
+            yield
         if self._live is None or behind:
             with no_panic():
                 live.clocks = dict(decode_state_vector(live.doc.get_state()))

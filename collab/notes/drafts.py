@@ -31,8 +31,6 @@ from collab.notes.state import Burst, HasNotes, NotesLog
 from collab.notes.study import Draft, Study
 from collab.notes.writing import Written, write
 
-_NOTHING: Written = {"update": EMPTY, "new_clients": [], "new_roots": {}}
-
 
 def undo(state: HasNotes, command: UndoNotes, context: Context) -> Outcome:
     """Take back the caller's newest burst of edits. Answered with ``{"seqs"}``.
@@ -57,7 +55,7 @@ def _take_back(
     if draft.seqs != tuple(burst.seqs):
         raise _try_again()
     # A burst of which nothing is left to take back is done with, so that the one before it is next.
-    written = _write(log, draft, context) or _NOTHING
+    written = _write(log, draft, context) or _nothing()
     event = NotesUndone(**written, seqs=list(draft.seqs), redo=is_redo)
     return Outcome([event], {"seqs": list(draft.seqs)})
 
@@ -97,7 +95,7 @@ def merge_branch(state: HasNotes, command: MergeBranch, context: Context) -> Out
     """
     log = state.notes
     find(log, command.id)
-    written = _write(log, _fitting(log, command.study), context) or _NOTHING
+    written = _write(log, _fitting(log, command.study), context) or _nothing()
     return Outcome([BranchMerged(**written, id=command.id)], {})
 
 
@@ -124,6 +122,10 @@ def _fitting(log: NotesLog, study: Study) -> Draft:
     return draft
 
 
+def _nothing() -> Written:
+    return Written(update=EMPTY, new_clients=[], new_roots={})
+
+
 def _try_again() -> CollabError:
     return RateLimited("another command of the same moment was first", NOTES_RETRY_MS)
 
@@ -135,7 +137,7 @@ def _write(log: NotesLog, draft: Draft, context: Context) -> Written | None:
       NotesTooLarge: a bound would be passed.
       DocumentFault: a crash.
     """
-    verdict = judge(log, draft.report, context.caller.user_id)
+    verdict = judge(log, draft.update, draft.report, context.caller.user_id)
     if isinstance(verdict, Known):
         return None
     if not isinstance(verdict, Admitted):

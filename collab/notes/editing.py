@@ -42,7 +42,7 @@ def edit(state: HasNotes, command: EditNotes, context: Context) -> Outcome:
 
 def _edit(log: NotesLog, command: EditNotes, context: Context) -> Outcome:
     update, report = command.update, _report_of(command)
-    verdict = judge(log, report, context.caller.user_id)
+    verdict = judge(log, update, report, context.caller.user_id)
     if isinstance(verdict, Known):
         return Outcome(value={})
     if isinstance(verdict, UnknownHistory):

@@ -20,6 +20,8 @@ from pycrdt import Array, Map, Text, XmlElement, XmlFragment, XmlText
 
 _PIECES_COMPARED_MAX: Final = 4_000  # Beyond, only a common beginning and end are kept.
 
+_SHARED: Final = (Text, Array, Map, XmlText, XmlElement, XmlFragment)
+
 
 class _Cell(NamedTuple):
     """One character, or one embedded value, with its look; equal if they read alike."""
@@ -30,6 +32,11 @@ class _Cell(NamedTuple):
 
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
+
+
+def sign_of(value: object) -> str:
+    """Return a text that is the same for two values or shared types that read alike."""
+    return _json(_plain_or_same(value))
 
 
 def _plain(value: object) -> object:
@@ -50,7 +57,7 @@ def _plain(value: object) -> object:
 
 
 def _plain_or_same(value: object) -> object:
-    return _plain(value) if isinstance(value, Text | Array | Map | XmlText | XmlElement) else value
+    return _plain(value) if isinstance(value, _SHARED) else value
 
 
 def _attributes(node: XmlElement | XmlText) -> dict[str, Any]:
@@ -58,7 +65,7 @@ def _attributes(node: XmlElement | XmlText) -> dict[str, Any]:
 
 
 def _is_same(new: object, old: object) -> bool:
-    return type(new) is type(old) and _json(_plain_or_same(new)) == _json(_plain_or_same(old))
+    return type(new) is type(old) and sign_of(new) == sign_of(old)
 
 
 # ---------------------------------------------------------------- text
@@ -102,7 +109,7 @@ def _look_of(run: tuple[Any, dict[str, Any] | None]) -> tuple[str, bool]:
 
 
 def _sign(value: object) -> str:
-    return "\0" + _json(_plain_or_same(value))
+    return "\0" + sign_of(value)
 
 
 def _len(cell: _Cell) -> int:
@@ -213,7 +220,7 @@ def _middle(have: list[Any], want: list[Any]) -> tuple[int, list[Any], list[Any]
 
 
 def _identity(value: object) -> tuple[type, str]:
-    return type(value), _json(_plain_or_same(value))
+    return type(value), sign_of(value)
 
 
 def _is_alike_in_kind(new: object, old: object) -> bool:

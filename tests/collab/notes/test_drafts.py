@@ -172,7 +172,7 @@ async def test_rich_text_is_restored_and_taken_back_with_its_formatting(pad: Pad
 
 
 async def test_a_branch_is_shown_and_merged_as_an_edit_of_whoever_merges(pad: PadStage) -> None:
-    """[N4.4] What a lost history would bring is seen before it is merged; then it is gone."""
+    """[N4.3] What a lost history would bring is seen before it is merged; then it is gone."""
     ann, ben = Editor(1), Editor(2)
     pad.edit("ann", ann.write(0, "shared"))
     ben.take(pad.whole)
@@ -203,7 +203,7 @@ async def test_a_branch_is_shown_and_merged_as_an_edit_of_whoever_merges(pad: Pa
 
 
 async def test_markdown_is_imported_as_one_edit(pad: PadStage) -> None:
-    """[N7.0] An import is an event like any other, and can be taken back."""
+    """[N5.11] An import is an event like any other, and can be taken back."""
     ann = Editor(1)
     pad.edit("ann", ann.write(0, "old"))
     _pause(pad)
