@@ -39,6 +39,20 @@ async def test_what_one_writes_the_others_read(ann: CollabClient, ben: CollabCli
         assert str(bens.doc.get("default", type=XmlFragment)) == "words"
 
 
+async def test_both_encodings_carry_the_same_document(server: Served, ben: CollabClient) -> None:
+    """[L6.5] In JSON bytes travel as base64."""
+    url = f"http://127.0.0.1:{server.port}"
+    async with connect(url, token="dev:ann", encoding="json") as ann:
+        await ann.meeting("m1").get()
+        async with ann.meeting("m1").notes.open() as anns, ben.meeting("m1").notes.open() as bens:
+            anns.text(ROOT).append("hé")
+            await bens.wait_for(says(bens, "hé"))
+            bens.text(ROOT).append("llo")
+            await anns.wait_for(says(anns, "héllo"))
+        async with ann.meeting("m1").notes.open() as again:
+            assert str(again.text(ROOT)) == "héllo"
+
+
 async def test_a_chat_has_notes_on_demand(ann: CollabClient) -> None:
     """[L6.5] The same calls and the same document, for chats."""
     await ann.chat("c1").create("Talk")

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
@@ -170,6 +170,7 @@ NASTY = ["<script>alert(1)</script>", '"><img onerror=x>', "</pre>", "&lt;b&gt;"
 nasty = st.lists(st.sampled_from(NASTY) | st.text(max_size=4), min_size=1).map("".join)
 
 
+@settings(deadline=None)
 @given(nasty, nasty, nasty)
 def test_nothing_in_a_note_becomes_markup(text: str, name: str, address: str) -> None:
     """[N7.3] Words, attribute values and addresses are escaped wherever they stand."""
@@ -191,6 +192,7 @@ def test_nothing_in_a_note_becomes_markup(text: str, name: str, address: str) ->
         assert shown in "".join(char for char in checker.words if char.isalnum())
 
 
+@settings(deadline=None)
 @given(nasty)
 def test_imported_html_is_words(text: str) -> None:
     """[N7.3] Markdown may hold HTML; a note does not."""

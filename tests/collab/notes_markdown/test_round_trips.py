@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycrdt import Doc, Text, XmlFragment
 
@@ -15,12 +15,14 @@ from collab.notes.markdown.writing import write_delta, write_elements
 from tests.collab.notes_markdown.trees import documents, lines
 
 
+@settings(deadline=None)
 @given(documents)
 def test_markdown_reads_back_as_what_it_shows(blocks: tuple[Block, ...]) -> None:
     """[N7.4] Whatever the words and their looks, an export is read as the same note."""
     assert parse_markdown(markdown_of_blocks(blocks)) == blocks
 
 
+@settings(deadline=None)
 @given(documents)
 def test_an_editors_document_holds_what_was_imported(blocks: tuple[Block, ...]) -> None:
     """[N7.4] Written as elements and read again; what is already there is not written twice."""
@@ -33,6 +35,7 @@ def test_an_editors_document_holds_what_was_imported(blocks: tuple[Block, ...]) 
     assert doc.get_update() == before
 
 
+@settings(deadline=None)
 @given(lines)
 def test_rich_text_holds_what_was_imported(blocks: tuple[Block, ...]) -> None:
     """[N7.4] Written as rich text and read again; what is already there is not written twice."""
@@ -47,6 +50,7 @@ def test_rich_text_holds_what_was_imported(blocks: tuple[Block, ...]) -> None:
     assert doc.get_update() == before
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=1))
 def test_plain_text_is_exported_and_imported_to_the_letter(before: str, text: str) -> None:
     """[N7.2] A plain root is its text, in Markdown and as text, whatever is in it."""
@@ -56,6 +60,7 @@ def test_plain_text_is_exported_and_imported_to_the_letter(before: str, text: st
     assert to_markdown(doc, "codemirror") == to_text(doc, "codemirror") == text
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=1), st.text())
 def test_an_import_leaves_alone_what_is_the_same(head: str, tail: str, middle: str) -> None:
     """[N7.5] Somebody who types at the end while another imports a changed middle loses nothing."""
@@ -69,6 +74,7 @@ def test_an_import_leaves_alone_what_is_the_same(head: str, tail: str, middle: s
     assert to_text(ann, "t") == f"{head}{middle}-{tail}typed"
 
 
+@settings(deadline=None)
 @given(documents)
 def test_no_export_of_any_note_fails(blocks: tuple[Block, ...]) -> None:
     """[N7.1] Every note has all three exports."""
