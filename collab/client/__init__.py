@@ -15,24 +15,22 @@ reconnect, and happen once; followers go on without gap or duplicate. Answers ar
 as ``docs/spec.md`` and the command classes say. Errors are those of ``protocol.errors``.
 """
 
+from collab.client.carets import Caret
 from collab.client.chat import Chat, Members
-from collab.client.live_notes import (
-    EditsRefused,
-    LiveNotes,
-    NotesEnded,
-    RefusedEdits,
-)
+from collab.client.live_notes import LiveNotes
 from collab.client.meeting import Meeting, People, Transcript
 from collab.client.messages import Messages, MessageView
 from collab.client.messages_shown import MessagesShown, ShownMessage
 from collab.client.notes import Notes
 from collab.client.opening import CollabClient, connect, wire_address
+from collab.client.refusals import EditsRefused, NotesEnded, RefusedEdits
 from collab.client.shared_text import SharedText
 from collab.client.target import Following
 from collab.client.user import Me
 from protocol.client import Cursor, Event, Item, PresenceItem, SnapshotItem
 
 __all__ = [
+    "Caret",
     "Chat",
     "CollabClient",
     "Cursor",

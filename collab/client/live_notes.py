@@ -20,10 +20,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import trio
-from attrs import define, frozen
-from pycrdt import Doc, Text, TransactionEvent
+from pycrdt import Doc, TransactionEvent
 
-from collab.client.shared_text import Caret, SharedText
+from collab.client.carets import Caret, caret_state, carets_of
+from collab.client.refusals import UNSAVED, EditsRefused, NotesEnded, RefusedEdits
+from collab.client.shared_text import SharedText
 from collab.client.target import PRESENCE_TOPIC
 from collab.client.unsent import Unsent
 from collab.limits import NOTES_EDIT_TRIES_MAX, NOTES_REFUSALS_MAX
@@ -42,41 +43,6 @@ from protocol.errors import CallAbandoned, CallFailed, ClientClosed, ClientError
 TOPIC: Final = "notes"
 SAVE_TIMEOUT_S: Final = 10.0
 RETRY_S: Final = 0.5  # After an answer that allows another attempt; it doubles.
-UNSAVED: Final = "unsaved"
-
-
-@frozen
-class RefusedEdits:
-    """Edits that are not in the server's document. ``code`` is stable; see ``collab.notes.errors``.
-
-    ``update`` is what was refused, ``state`` the whole local document with it: a Yjs document of
-    their own can take either.
-    """
-
-    code: str
-    message: str
-    update: bytes
-    state: bytes
-
-    def text(self, root: str) -> str:
-        """Return what a text root said here, with the refused edits."""
-        doc = Doc[Text]()
-        doc.apply_update(self.state)
-        return str(doc.get(root, type=Text))
-
-
-@define(eq=False)
-class EditsRefused(ClientError):
-    """Local edits were refused for good; the document is the server's again. Nothing is lost."""
-
-    edits: RefusedEdits
-
-    def __str__(self) -> str:
-        return f"{self.edits.code}: {self.edits.message}"
-
-
-class NotesEnded(ClientError):
-    """The document is not followed, or not written to, any more; ``__cause__`` says why."""
 
 
 class LiveNotes:
@@ -182,23 +148,13 @@ class LiveNotes:
           IndexError: there is no such place.
           LimitExceeded, ConnectFailed, ClientClosed: see ``Client.presence``.
         """
-        text = self.text(root)
-        caret = {"root": root, "anchor": text.place_of(anchor), "head": text.place_of(head)}
+        caret = caret_state(self.text(root), anchor, head)
         await self._wire.presence(self._target, {**(state or {}), TOPIC: caret})
 
     @property
     def carets(self) -> dict[str, Caret]:
         """Where everybody is, by session, oneself included; as far as their words are here."""
-        carets = {}
-        for session, member in self._sessions.items():
-            shown = ((member or {}).get("state") or {}).get(TOPIC)
-            if not isinstance(shown, Mapping) or not isinstance(shown.get("root"), str):
-                continue
-            text = self.text(shown["root"])
-            anchor, head = text.index_of(shown.get("anchor")), text.index_of(shown.get("head"))
-            if member is not None and anchor is not None and head is not None:
-                carets[session] = Caret(str(member["user"]), text.root, anchor, head)
-        return carets
+        return carets_of(self._sessions, TOPIC, set(self._doc.keys()), self.text)
 
     # ------------------------------------------------------------ the document
 

@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
 from pycrdt import Doc, StickyIndex, Text
 
 from protocol.yjs import decode_state_vector
-
-
-@frozen
-class Caret:
-    """Where somebody is in a text, in code points; what lies between is selected."""
-
-    user_id: str
-    root: str
-    anchor: int
-    head: int
 
 
 class SharedText:

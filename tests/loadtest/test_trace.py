@@ -11,6 +11,7 @@ import pytest
 
 from loadtest.trace import TraceSettings, is_exact, trace
 from loadtest.trace_file import Edit, Patch, first_edits, load_trace
+from tests.integration.served import served
 
 # Two people write at once, then each sees what the other wrote and goes on.
 CONCURRENT = {
@@ -90,8 +91,9 @@ async def test_a_recording_is_played_to_the_letter(tmp_path: Path) -> None:
 
 
 async def test_another_end_than_the_recorded_one_is_noticed(tmp_path: Path) -> None:
-    """[O8.2] The comparison is one."""
+    """[O8.2] The comparison is one, on a server that runs already, too."""
     recorded = {**CONCURRENT, "endContent": "something else"}
-    report = await trace(TraceSettings(file=write(tmp_path, recorded)))
+    async with served() as server:
+        report = await trace(TraceSettings(file=write(tmp_path, recorded), server=server.url))
     assert not any(report["to_the_letter"].values())
     assert not is_exact(report)

@@ -187,6 +187,10 @@ async def test_carets_stay_with_their_words(ann: CollabClient, ben: CollabClient
         assert (caret.user_id, caret.root, caret.anchor, caret.head) == ("ann", ROOT, 4, 9)
         with pytest.raises(IndexError):
             await anns.show_caret(ROOT, 0, 100)
+        nowhere = {"notes": {"root": "nowhere", "anchor": {"tname": "nowhere"}, "head": None}}
+        await ann.meeting("m1").presence(nowhere)
+        await bens.wait_for(lambda: not bens.carets)
+        assert list(bens.doc.keys()) == [ROOT]
     with pytest.raises(IndexError):
         anns.text(ROOT).insert(100, "x")
 
