@@ -129,7 +129,7 @@ class Config:
     drain_timeout_s: float = field(
         default=DRAIN_TIMEOUT_S,
         validator=_between(0, DRAIN_TIMEOUT_MAX_S),
-        metadata=_about("After SIGTERM, open calls may take so long."),
+        metadata=_about("After SIGTERM, open calls and the actors' snapshots may take so long."),
     )
     log_level: LogLevel = field(default="info", metadata=_about("debug, info, warning or error."))
     log_format: LogFormat = field(

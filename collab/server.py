@@ -7,12 +7,14 @@
         └── figures ── make_http_app ───┘
 
 Life of a server: *starting* (not ready) → *serving* → *draining* (not ready; connections are told
-goodbye, open calls finish, actors take their snapshots) → closed. A failed disk skips the drain:
-nothing may be acknowledged any more, so the quickest end is the safest.
+goodbye, open calls finish, actors take their snapshots) → closed. One budget, ``drain_timeout_s``,
+is for all of the drain; beyond it closing only seals the store, for ``SEAL_AT_CLOSE_S``. A failed
+disk skips the drain: nothing may be acknowledged any more, so the quickest end is the safest.
 """
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -22,9 +24,13 @@ import trio
 from collab.app import App, AppSettings, open_app
 from collab.config import Config
 from collab.kinds import BUILT_IN, load_kinds
+from collab.limits import DRAIN_WIRE_SHARE
 from collab.listening import AddressUnusable, Listening, listen
 from protocol.allowance import MessageRate
+from protocol.limits import GOODBYE_TIMEOUT_S
 from protocol.port import PortConfig
+
+_log = logging.getLogger("collab.server")
 
 
 async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[str], None]) -> None:
@@ -56,10 +62,27 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
         nursery.start_soon(_raise_when_failed, app)
         on_ready(_url(config, listening))
         await stop.wait()
-        with trio.move_on_after(config.drain_timeout_s):
-            await listening.drain(timeout_s=config.drain_timeout_s)
-            await app.drain(timeout_s=config.drain_timeout_s)
+        await _drain(app, listening, within_s=config.drain_timeout_s)
         nursery.cancel_scope.cancel()
+
+
+async def _drain(app: App, listening: Listening, *, within_s: float) -> None:
+    """Part from everybody, then finish the actors; take *within_s* seconds for both together.
+
+    The wire has its share of the time, of which the end is for closing handshakes; what it does not
+    need is the actors'. So they always have some: what they have not finished then is killed, and
+    nothing is left to wait for when the app closes.
+
+    Cancelled: what has not finished is dropped; nothing acknowledged is lost.
+    """
+    ends_at = trio.current_time() + within_s
+    wire_s = within_s * DRAIN_WIRE_SHARE
+    with trio.move_on_after(wire_s) as wire:
+        await listening.drain(timeout_s=max(wire_s - 2 * GOODBYE_TIMEOUT_S, wire_s / 2))
+    if wire.cancelled_caught:
+        _log.warning("connections were still open after %.1f s of draining", wire_s)
+    left_s = max(ends_at - trio.current_time(), 0.0)
+    await app.drain(timeout_s=left_s)
 
 
 async def _raise_when_failed(app: App) -> None:

@@ -8,14 +8,20 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
+from collab.app import system_clock_ms
 from collab.cli import main
 from collab.cli.exit_codes import ExitCode
+from collab.identity import open_authenticator
+from protocol.client import Client, open_client
+from protocol.errors import CallFailed, ClientError
 from tests.server.running import following, get, lines_of, run_collab, serving
 
 
@@ -78,6 +84,28 @@ async def test_sigterm_drains_and_ends_with_zero(tmp_path: Path) -> None:
         server.send(signal.SIGTERM)
         with trio.fail_after(10):
             assert await server.wait() == ExitCode.DONE
+
+
+async def test_an_actor_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """[O1.12] One budget for wire, actors and store: it ends with 0 within 8 s all the same."""
+    identity = open_authenticator(tmp_path, dev=False, clock_ms=system_clock_ms)
+    token = identity.signer.sign("ann", ttl_s=900)
+
+    async def hang(client: Client) -> None:
+        with suppress(ClientError):
+            await client.call("stuck:x", "stuck.hang")
+
+    async with serving(tmp_path, "--kinds", "tests.server.stuck_kind:STUCK") as server:
+        url = server.url.replace("http", "ws", 1) + "/v1"
+        async with open_client(url, token=token) as client, trio.open_nursery() as nursery:
+            nursery.start_soon(hang, client)
+            await wait_all_tasks_blocked()
+            with pytest.raises(CallFailed, match="permission_denied"):
+                await client.call("meeting:m", "meeting.get")  # Behind the call that hangs.
+            server.send(signal.SIGTERM)
+            with trio.fail_after(8):
+                assert await server.wait() == ExitCode.DONE
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_signal_that_arrives_twice_at_once_counts_once(tmp_path: Path) -> None:
