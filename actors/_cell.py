@@ -232,7 +232,8 @@ class Cell:
             self._rest(
                 self._kind.rest_s,
                 f"{self._kind.restarts_max + 1} crashes in {self._kind.period_s} s,"
-                f" the last while {crash.while_}: {cause!r}",
+                # Its class only: what it says may quote a message, and this text is logged.
+                f" the last while {crash.while_}: {type(cause).__qualname__}",
             )
             return False
         return True

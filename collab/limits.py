@@ -111,6 +111,8 @@ BATCH_INTERVAL_MAX_S: Final = 0.25  # Slower than that is not live.
 DRAIN_TIMEOUT_S: Final = 6.0  # With the 2 s in which a store seals: 8, of 10 that people wait.
 DRAIN_WIRE_SHARE: Final = 0.7  # Of it, for saying goodbye; what is left is the actors'.
 DRAIN_TIMEOUT_MAX_S: Final = 600.0
+FAULT_ERRORS_MAX: Final = 32  # Of one log line: an exception, its causes and what it groups.
+FAULT_FRAMES_MAX: Final = 64  # Of each, the innermost.
 INSIST_AFTER_S: Final = 1.0  # Sooner, a second Ctrl-C is the first one, passed on by a launcher.
 
 # The app.

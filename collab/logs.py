@@ -1,9 +1,11 @@
 """Logging of the server: lines for people on a terminal, JSON lines for machines.
 
 Everything goes through the standard library's ``logging``. Ids (actor, session, error) are given
-as ``extra=`` and become fields. Two rules hold for every line, whoever writes it:
+as ``extra=`` and become fields. Three rules hold for every line, whoever writes it, at any level:
 
-* No token. A guard blanks whatever looks like one, in messages, fields and tracebacks. It is the
+* No message bodies. The text of an exception quotes what people wrote, so ``exc_info`` becomes
+  classes and stacks only, see ``collab.faults``.
+* No token. A guard blanks whatever looks like one, in messages, fields and stacks. It is the
   last resort, not the plan: nobody logs tokens in the first place.
 * One event is one line: line ends within a value are escaped in JSON.
 """
@@ -13,7 +15,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from copy import copy
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Final, TextIO
 
 import orjson
@@ -21,6 +25,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from collab.config import LogFormat, LogLevel
+from collab.faults import fault_text
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _BLANK: Final = "[redacted]"
 # A signed token; a development token; what follows "token=", "Bearer " or '"token":'.
@@ -43,11 +50,18 @@ def redact(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """``message  key=value …``; a traceback follows on lines of its own."""
+    """``message  key=value …``; classes and stacks of a fault follow on lines of their own."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the redacted text of *record*."""
+        # A copy: other handlers leave, and would find, the text of the exception on the record.
+        record = copy(record)
+        record.exc_text = None
         return redact(super().format(record))
+
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's name
+        """Return what the log may say of a fault."""
+        return _fault(ei)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Append what came with ``extra=``."""
@@ -69,7 +83,7 @@ class JsonFormatter(logging.Formatter):
         for key, value in _extras(record).items():
             line.setdefault(key, _plain(value))
         if record.exc_info:
-            line["error"] = redact(self.formatException(record.exc_info))
+            line["error"] = redact(_fault(record.exc_info))
         return orjson.dumps(line).decode()
 
 
@@ -99,6 +113,11 @@ def configure_logs(
     for noisy in ("hypercorn", "trio-websocket", "wsproto", "h11"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return handler
+
+
+def _fault(exc_info: ExcInfo) -> str:
+    error = exc_info[1]
+    return "" if error is None else fault_text(error)
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:

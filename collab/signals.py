@@ -182,7 +182,8 @@ class SignalRunner:
         except (SystemClosed, JournalBroken):
             raise
         except (Refused, UnknownKind, _UnreadableSignal) as error:
-            _log.error("signal %d to %s dropped: %s", signal.id, signal.target, error)
+            why = type(error).__qualname__  # What it says may quote the signal.
+            _log.error("signal %d to %s dropped: %s", signal.id, signal.target, why)
             self.refused += 1
         except Exception as error:  # noqa: BLE001 -- a fault of any kind must not end the app
             self._failed(line, signal, error)
@@ -206,7 +207,7 @@ class SignalRunner:
         if not line.is_failing:
             line.is_failing = True
             self._failing += 1
-            _log.warning("signals to %s wait: %s", line.target, error)
+            _log.warning("signals to %s wait: %s", line.target, type(error).__qualname__)
         if line.has_place:
             line.has_place = False
             self._places.release()
