@@ -104,7 +104,7 @@ class LiveActor(Actor[Message, Entry]):
 
     def _signal_row(self, seq: int, index: int, signal: Signal) -> SignalRow:
         payload = pack({"tag": signal.command.TAG, "fields": signal.command})
-        return SignalRow(target=signal.target, payload=payload, seq=seq, index=index)
+        return SignalRow(signal.target, payload, index, seq, signal.slot)
 
     # ------------------------------------------------------------ deciding
 

@@ -167,3 +167,17 @@ async def test_the_end_closes_every_stream(people: dict[str, Client]) -> None:
     assert seen[-1].type == "meeting.ended"
     async with ben.follow(TARGET, TOPICS) as follower:
         assert isinstance(await anext(follower), SnapshotItem)
+
+
+async def test_many_changes_leave_one_signal_per_list(
+    server: Served, people: dict[str, Client]
+) -> None:
+    """[V4.10] What a list shows last is all that waits for it, however often it changed."""
+    app = server.app
+    forget = app.store.forget_signals_soon
+    app.store.forget_signals_soon = lambda _ids: None  # type: ignore[method-assign]
+    for n in range(10):
+        await people["ann"].call(TARGET, "meeting.update", {"title": f"Board {n}"})
+    waiting = await app.store.pending_signals(after=0, limit=100)
+    app.store.forget_signals_soon = forget  # type: ignore[method-assign]
+    assert sorted(signal.target for signal in waiting) == ["user:ann", "user:ben"]
