@@ -84,17 +84,15 @@ def judge(
 def _plan(log: NotesLog, update: bytes, report: UpdateReport) -> NestingPlan:
     """Return what the document's index is to remember of it.
 
-    Of an update that repeats what is known, as every full resync does, only the rest counts: what
-    was collected since reads differently, and the index, which cannot know, errs on the safe side.
+    Of an update that repeats what is known, as every full resync does, only the rest is looked at:
+    the same clocks read differently once their content was collected, and what the index then
+    guessed on the safe side would be held against later updates.
     """
-    index, clocks = log.doc.index, log.doc.clocks
+    clocks = log.doc.clocks
     try:
-        return index.plan(report)
-    except UpdateRefused as refusal:
-        if not any(start < clocks.get(at, 0) < end for at, (start, end) in report.clocks.items()):
-            raise NotesMalformed(str(refusal)) from None
-    try:
-        return index.plan(walk(log.doc.unknown_part(update)))
+        if any(start < clocks.get(at, 0) < end for at, (start, end) in report.clocks.items()):
+            report = walk(log.doc.unknown_part(update))
+        return log.doc.index.plan(report)
     except UpdateRefused as refusal:
         raise NotesMalformed(str(refusal)) from None
 

@@ -121,8 +121,8 @@ class _Order:
         clocks, line = self._blocks.setdefault(block.client, ([], []))
         clocks.append(block.clock)
         line.append(block)
-        left = self._find(block.origin)
-        right = self._find(block.right_origin)
+        left = self._ending_with(block.origin)
+        right = self._beginning_with(block.right_origin)
         beside = left or right
         home = block.parent if beside is None else beside.home
         if home is None or block.key is not None or (beside is not None and beside.key is not None):
@@ -158,7 +158,7 @@ class _Order:
                 elif other.right_origin == block.right_origin:
                     break
             else:
-                origin = self._find(other.origin)
+                origin = self._ending_with(other.origin)
                 place = None if origin is None else (origin.client, origin.clock)
                 if place is None or place not in passed:
                     break
@@ -168,8 +168,21 @@ class _Order:
             other = other.next
         return left
 
-    def _find(self, ref: Id | None) -> Block | None:
-        """Return the block that *ref* is in; None: it is in none, or was collected."""
+    def _ending_with(self, ref: Id | None) -> Block | None:
+        """Return the block whose last clock is *ref*; None: it was collected."""
+        block = self._holding(ref)
+        if block is not None and ref is not None:
+            self._cut(block, ref[1] + 1 - block.clock)
+        return block
+
+    def _beginning_with(self, ref: Id | None) -> Block | None:
+        """Return the block whose first clock is *ref*; None: it was collected."""
+        block = self._holding(ref)
+        if block is None or ref is None or block.clock == ref[1]:
+            return block
+        return self._cut(block, ref[1] - block.clock)
+
+    def _holding(self, ref: Id | None) -> Block | None:
         if ref is None or ref[0] not in self._blocks:
             return None
         clocks, line = self._blocks[ref[0]]
@@ -177,6 +190,20 @@ class _Order:
         if at < 0 or ref[1] >= line[at].clock + line[at].length:
             return None
         return line[at]
+
+    def _cut(self, block: Block, length: int) -> Block | None:
+        """Cut *block* after so many clocks, as something was put there; return what is cut off.
+
+        The library joins neighbours again when nothing is left between them.
+        """
+        if length >= block.length:
+            return None
+        rest = block.cut(length)
+        clocks, line = self._blocks[block.client]
+        at = bisect_right(clocks, block.clock)
+        clocks.insert(at, rest.clock)
+        line.insert(at, rest)
+        return rest
 
     def words(self, root: Home) -> Iterator[tuple[str, int | None]]:
         """Yield the words of a list with their clients, and line ends, which are nobody's."""

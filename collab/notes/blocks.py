@@ -56,6 +56,24 @@ class Block:
     home: str | Id | None = None  # The list that it is in,
     next: Block | None = None  # and what comes after it.
 
+    def cut(self, length: int) -> Block:
+        """Keep the first *length* clocks; return the rest, which comes next."""
+        units = self.text.encode("utf-16-le")
+        rest = Block(
+            self.client,
+            self.clock + length,
+            self.length - length,
+            origin=(self.client, self.clock + length - 1),
+            right_origin=self.right_origin,
+            text=units[2 * length :].decode("utf-16-le", "surrogatepass"),
+            home=self.home,
+            next=self.next,
+        )
+        self.text = units[: 2 * length].decode("utf-16-le", "surrogatepass")
+        self.length = length
+        self.next = rest
+        return rest
+
 
 class _Source:
     """Takes bytes apart from front to end. They are trusted: a read past the end is a bug."""
