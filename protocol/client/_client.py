@@ -51,6 +51,11 @@ class Client:
         return self._keeper.state
 
     @property
+    def trouble(self) -> str | None:
+        """Why the newest attempt failed or the newest connection ended; None while one is up."""
+        return self._keeper.trouble
+
+    @property
     def user_id(self) -> str | None:
         """Who the server says we are; None before the first welcome."""
         return self._keeper.user_id

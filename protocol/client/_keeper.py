@@ -71,6 +71,7 @@ class Keeper:
     ) -> None:
         self.state = ConnectionState.CONNECTING
         self.user_id: str | None = None
+        self.trouble: str | None = None  # Why there is no connection; None while one is up.
         self.subprotocol = subprotocol
         self.queue = CallQueue(offline_queue_max)
         self.feeds = Feeds(
@@ -167,6 +168,7 @@ class Keeper:
             raise
         except Exception as error:  # noqa: BLE001 - the application's code; usually the network.
             _LOG.warning("no token: %r", error)
+            self.trouble = f"no token: {type(error).__name__}"
             return self._backoff.next_s()
         if self._closing.is_set():
             return 0.0
@@ -178,10 +180,12 @@ class Keeper:
             self._link = None
             self.queue.link_lost()
             self.feeds.link_down()
+        self.trouble = end.reason
         return self._delay_s(end)
 
     def _link_up(self, welcome: Welcome) -> None:
         self.user_id = welcome.user
+        self.trouble = None
         self._set_state(ConnectionState.LIVE)
         self.feeds.link_up()
         if welcome.expires_at_ms is not None and self._tokens.is_callable and self._link:

@@ -6,6 +6,7 @@ first, and waits for ever when the server hangs up during the handshake.
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -158,8 +159,21 @@ async def _open_stream(
     except (OSError, trio.BrokenResourceError) as error:
         if isinstance(error.__cause__, ssl.SSLCertVerificationError):
             raise ConnectFailed("bad_certificate", str(error.__cause__)) from error
-        raise TransportClosed(f"cannot connect: {error}") from error
+        raise TransportClosed(f"cannot connect: {_why(error)}") from error
     return stream
+
+
+def _why(error: BaseException) -> str:
+    """Return the reason below trio's errors, which say only that something did not work."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]  # One for each address of the host.
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS session: {error.reason or error}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)  # A name that is not found has a number below 0.
+    return str(error) or type(error).__name__
 
 
 def _first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -211,3 +212,40 @@ async def test_closing_says_goodbye_in_bounded_time() -> None:
                 while not codes:
                     await trio.lowlevel.checkpoint()
     assert codes == [1000]
+
+
+async def test_a_client_knows_why_it_has_no_connection() -> None:
+    """[L5.4] Refused, TLS where there is none, none where there is TLS: each has its words."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+
+    async def answer_plainly(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async def greet(stream: trio.SSLStream[trio.SocketStream]) -> None:
+        with contextlib.suppress(trio.BrokenResourceError):
+            await stream.do_handshake()
+
+    with socket.create_server(("localhost", 0)) as bound:
+        closed = bound.getsockname()[1]
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            serve_tls = partial(trio.serve_ssl_over_tcp, greet, 0, tls, host="localhost")
+            secret = (await nursery.start(serve_tls))[0].transport_listener.socket.getsockname()[1]
+            serve = partial(trio.serve_tcp, answer_plainly, 0, host="localhost")
+            plain = (await nursery.start(serve))[0].socket.getsockname()[1]
+            for url, words in (
+                (f"ws://localhost:{closed}/v1", "Connection refused"),
+                (f"wss://localhost:{plain}/v1", "no TLS session: WRONG_VERSION_NUMBER"),
+                (f"ws://localhost:{secret}/v1", "hung up"),
+            ):
+                async with open_client(url, token="t1") as client:
+                    await client.wait_state(ConnectionState.OFFLINE)
+                    assert client.trouble is not None
+                    assert words in client.trouble
+            nursery.cancel_scope.cancel()
+    async with listening(speaking(Server())) as (port, _), client_of(port) as client:
+        await client.wait_state(ConnectionState.LIVE)
+        assert client.trouble is None
