@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
 import trio
 from cyclopts import Parameter
 
-from collab.cli.connecting import ServerFlags, connected, refusals_told
+from collab.cli.connecting import ServerFlags, Timeout, call_once
 from collab.cli.exit_codes import CommandFailed, ExitCode
 from collab.cli.output import print_json
 
@@ -17,7 +18,7 @@ from collab.cli.output import print_json
 def call(
     target: Annotated[str, Parameter(help="kind:key, such as chat:c1.")],
     op: Annotated[str, Parameter(help="Operation, such as messages.post.")],
-    arguments: Annotated[
+    args: Annotated[
         str, Parameter(help="JSON object; - reads standard input.", allow_leading_hyphen=True)
     ] = "{}",
     /,
@@ -26,31 +27,19 @@ def call(
     key: Annotated[
         str | None, Parameter(help="Client key: a repetition has no second effect.")
     ] = None,
-    timeout: Annotated[float, Parameter(help="Seconds to wait, connecting included.")] = 10.0,
+    timeout: Timeout = 10.0,
 ) -> None:
     """Call one operation of one target, and print its value as JSON.
 
     Exits with 10 if the server refuses, 11 if it cannot be reached. An operation that writes is
     durable when its value is printed.
     """
-    fields = _arguments(sys.stdin.read() if arguments == "-" else arguments)
-    print_json(trio.run(_call, target, op, fields, server, key, timeout))
+    fields = _fields(sys.stdin.read() if args == "-" else args)
+    ask = partial(call_once, server, target, op, fields, timeout_s=timeout, key=key)
+    print_json(trio.run(ask))
 
 
-async def _call(
-    target: str,
-    op: str,
-    fields: dict[str, Any],
-    server: ServerFlags | None,
-    key: str | None,
-    timeout_s: float,
-) -> object:
-    with refusals_told():
-        async with connected(server) as client:
-            return await client.call(target, op, fields, key=key, timeout_s=timeout_s)
-
-
-def _arguments(text: str) -> dict[str, Any]:
+def _fields(text: str) -> dict[str, Any]:
     try:
         fields = orjson.loads(text)
     except ValueError as error:

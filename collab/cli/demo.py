@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -13,7 +14,7 @@ import trio
 from attrs import evolve
 from cyclopts import Parameter
 
-from collab.cli.connecting import wire_url
+from collab.cli.connecting import client_unlogged, failures_told, wire_url
 from collab.cli.exit_codes import CommandFailed, ExitCode
 from collab.cli.sample_meeting import PEOPLE, SAMPLE, TITLE, Line
 from collab.cli.serve import failure_of
@@ -23,7 +24,6 @@ from collab.logs import configure_logs
 from collab.server import run_server
 from protocol.client import Client, Event, SnapshotItem, open_client
 
-TARGET: Final = "meeting:lighthouse"
 GUEST: Final = "guest"
 _TOPICS: Final = ("participants", "transcript", "messages")
 _LAST_WORDS_TIMEOUT_S: Final = 5.0
@@ -60,13 +60,16 @@ def demo(
 
 
 async def _demo(config: Config, speed: float) -> None:
+    # A meeting of its own for every run: the one before may be in the same directory.
+    target = f"meeting:lighthouse-{secrets.token_hex(3)}"
     async with stop_on_signals() as stop, _server(config) as url, trio.open_nursery() as nursery:
         _say(f"listening on {url}")
-        _say(f'"{TITLE}" is {TARGET}. To watch it from another terminal:')
-        _say(f"    collab follow {TARGET} --url {url} --token dev:you")
+        _say(f'"{TITLE}" is {target}. To watch it from another terminal:')
+        _say(f"    collab follow {target} --url {url} --token dev:you")
 
         async def play_once() -> None:
-            await _play(wire_url(url), speed)
+            with client_unlogged(), failures_told():
+                await _play(wire_url(url), target, speed)
             stop.set()
 
         nursery.start_soon(play_once)
@@ -94,7 +97,7 @@ async def _server(config: Config) -> AsyncIterator[str]:
             stop.set()
 
 
-async def _play(url: str, speed: float) -> None:
+async def _play(url: str, target: str, speed: float) -> None:
     """Have everybody in, play the lines in their time, and wait until the guest has seen all."""
     async with AsyncExitStack() as stack:
         clients = {
@@ -102,30 +105,31 @@ async def _play(url: str, speed: float) -> None:
             for name in (*PEOPLE, GUEST)
         }
         for client in clients.values():  # One after the other: the first becomes the owner.
-            await client.call(TARGET, "meeting.get", idempotent_read=True)
-        await clients[PEOPLE[0]].call(TARGET, "meeting.update", {"title": TITLE})
+            await client.call(target, "meeting.get", idempotent_read=True)
+        await clients[PEOPLE[0]].call(target, "meeting.update", {"title": TITLE})
         async with trio.open_nursery() as nursery:
             seen = trio.Event()
             started = trio.Event()
-            nursery.start_soon(_watch, clients[GUEST], started, seen)
+            nursery.start_soon(_watch, clients[GUEST], target, started, seen)
             await started.wait()
             start = trio.current_time()
             newest_post = 0
             for number, line in enumerate(SAMPLE):
                 await trio.sleep_until(start + line.at_ms / 1000 / speed)
-                newest_post = await _perform(clients[line.who], number, line, newest_post)
+                client = clients[line.who]
+                newest_post = await _perform(client, target, number, line, newest_post)
             with trio.move_on_after(_LAST_WORDS_TIMEOUT_S):
                 await seen.wait()
             nursery.cancel_scope.cancel()
 
 
-async def _perform(client: Client, number: int, line: Line, newest_post: int) -> int:
+async def _perform(client: Client, target: str, number: int, line: Line, newest_post: int) -> int:
     """Do what *line* says; return the id of the newest message."""
     if line.deed == "post":
-        posted = await client.call(TARGET, "messages.post", {"text": line.text})
+        posted = await client.call(target, "messages.post", {"text": line.text})
         return int(posted["id"])
     if line.deed == "react":
-        await client.call(TARGET, "messages.react", {"id": newest_post, "emoji": line.text})
+        await client.call(target, "messages.react", {"id": newest_post, "emoji": line.text})
         return newest_post
     words = line.text.split()
     # As a transcriber works: half of it is a guess, then the final text replaces it.
@@ -141,13 +145,13 @@ async def _perform(client: Client, number: int, line: Line, newest_post: int) ->
             "language": "en",
             "is_final": revision == 1,
         }
-        await client.call(TARGET, "transcript.add", chunk)
+        await client.call(target, "transcript.add", chunk)
     return newest_post
 
 
-async def _watch(guest: Client, started: trio.Event, seen: trio.Event) -> None:
+async def _watch(guest: Client, target: str, started: trio.Event, seen: trio.Event) -> None:
     last = SAMPLE[-1].text
-    async with guest.follow(TARGET, _TOPICS) as follower:
+    async with guest.follow(target, _TOPICS) as follower:
         async for item in follower:
             if isinstance(item, SnapshotItem):
                 started.set()

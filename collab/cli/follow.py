@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import trio
 from cyclopts import Parameter
 
-from collab.cli.connecting import ServerFlags, connected
+from collab.cli.connecting import ServerFlags, connected, failures_told
 from collab.cli.exit_codes import CommandFailed, ExitCode
-from collab.cli.output import print_json
+from collab.cli.output import print_json, reader_gone, warn
 from collab.kinds import BUILT_IN
-from protocol.client import Cursor, Event, Item, LimitExceeded, SnapshotItem, SubscriptionEnded
-from protocol.errors import ConnectFailed
+from protocol.client import Client, ConnectionState, Cursor, Event, Item, SnapshotItem
+from protocol.errors import ClientError
 
 
 def follow(
@@ -27,8 +28,9 @@ def follow(
     """Follow a target and print what comes, one JSON object each, until Ctrl-C.
 
     First a snapshot, then every event after it, without a gap; a lost connection and a restart
-    of the server are bridged. "item" is snapshot, reset (forget what you hold), event or presence.
-    Exits with 10 if the server ends it, 11 if it will not let us in.
+    of the server are bridged, and told on standard error. "item" is snapshot, reset (forget what
+    you hold), event or presence. Exits with 0 when its reader leaves, 10 if the server ends it,
+    11 if it will not let us in.
     """
     trio.run(_follow, target, topics or _topics_of(target), server, _cursor(cursor))
 
@@ -36,19 +38,30 @@ def follow(
 async def _follow(
     target: str, topics: tuple[str, ...], server: ServerFlags | None, cursor: Cursor | None
 ) -> None:
-    try:
-        async with (
-            connected(server) as client,
-            client.follow(target, topics, cursor=cursor) as follower,
-        ):
-            async for item in follower:
-                print_json(_shown(target, item))
-    except SubscriptionEnded as error:
-        raise CommandFailed(ExitCode.REFUSED, str(error)) from None
-    except ConnectFailed as error:
-        raise CommandFailed(ExitCode.UNREACHABLE, f"{error.code}: {error.message}") from None
-    except (LimitExceeded, ValueError) as error:
-        raise CommandFailed(ExitCode.USAGE, str(error)) from None
+    flags = server or ServerFlags()
+    with failures_told():
+        async with connected(flags) as client, trio.open_nursery() as nursery:
+            nursery.start_soon(_tell_outages, client, flags.url)
+            nursery.start_soon(_end_with_reader)
+            async with client.follow(target, topics, cursor=cursor) as follower:
+                async for item in follower:
+                    print_json(_shown(target, item))
+            nursery.cancel_scope.cancel()
+
+
+async def _tell_outages(client: Client, url: str) -> None:
+    """Say once for each outage why there is no connection. The follower tells the client's end."""
+    with suppress(ClientError):
+        while True:
+            await client.wait_state(ConnectionState.OFFLINE)
+            warn(f"no connection to {url}: {client.trouble}; trying again")
+            await client.wait_state(ConnectionState.LIVE)
+
+
+async def _end_with_reader() -> None:
+    """End the command when nobody reads any more, also while there is nothing to print."""
+    await reader_gone()
+    raise BrokenPipeError
 
 
 def _shown(target: str, item: Item) -> dict[str, Any]:

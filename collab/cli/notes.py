@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import trio
 from cyclopts import Parameter
 
-from collab.cli.connecting import ServerFlags, connected, refusals_told
+from collab.cli.connecting import ServerFlags, Timeout, call_once
 from collab.cli.exit_codes import CommandFailed, ExitCode
 from collab.cli.output import print_json
 from collab.limits import NOTES_MARKDOWN_BYTES_MAX
@@ -17,7 +18,6 @@ from collab.limits import NOTES_MARKDOWN_BYTES_MAX
 Root = Annotated[
     str | None, Parameter(help="Which text; none: the only or first one.", show_default=False)
 ]
-Timeout = Annotated[float, Parameter(help="Seconds to wait, connecting included.")]
 
 
 def export(
@@ -33,7 +33,8 @@ def export(
 ) -> None:
     """Print a note, to the last letter. Exits with 10 if the server refuses, 11 if unreachable."""
     args = {"format": format, "root": root}
-    value = trio.run(_call, target, "notes.export", args, server, timeout)
+    ask = partial(call_once, server, target, "notes.export", args, timeout_s=timeout)
+    value = trio.run(ask)
     sys.stdout.write(value["content"])
     sys.stdout.flush()
 
@@ -54,7 +55,8 @@ def take_in(
     What is the same before and after stays as it is. It is durable when the command returns.
     """
     args = {"markdown": _text_of(file), "root": root}
-    print_json(trio.run(_call, target, "notes.import", args, server, timeout))
+    ask = partial(call_once, server, target, "notes.import", args, timeout_s=timeout)
+    print_json(trio.run(ask))
 
 
 def _text_of(file: Path) -> str:
@@ -70,11 +72,3 @@ def _text_of(file: Path) -> str:
         return body.decode()
     except (OSError, UnicodeDecodeError) as error:
         raise CommandFailed(ExitCode.USAGE, f"cannot read {file}: {error}") from None
-
-
-async def _call(
-    target: str, op: str, args: dict[str, Any], server: ServerFlags | None, timeout_s: float
-) -> Any:
-    with refusals_told():
-        async with connected(server) as client:
-            return await client.call(target, op, args, timeout_s=timeout_s)
