@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from protocol.codec import encode, encoding_of, error_fields
 from protocol.errors import WireError
+from protocol.limits import ANSWER_SMALL_BYTES
 from protocol.messages import Call, Error, Reply
+from protocol.outbox import NO_ROOM
 from protocol.structure import structure
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ class WireCall:
             frame = encode(Reply(ref=self.ref, value=value, seq=seq), connection.subprotocol)
         except Exception as error:  # noqa: BLE001 -- whatever the owner's value does when written
             self.fail(connection.server.fault(f"reply to {self.op}", error))
+            return
+        if len(frame) > ANSWER_SMALL_BYTES and not connection.has_room:
+            self.fail(NO_ROOM)
             return
         self._is_settled = True
         connection.server.metrics.calls_replied += 1

@@ -259,6 +259,11 @@ class WireConnection(Host):
 
     # ------------------------------------------------------------ out
 
+    @property
+    def has_room(self) -> bool:
+        """False if a large answer must be refused, to be asked for again."""
+        return not self.outbox.is_full
+
     def send(self, message: ServerMessage) -> bool:
         """Send *message*; return False if it cannot be written (the fault is in the log)."""
         try:

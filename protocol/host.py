@@ -59,6 +59,11 @@ class Host(ABC):
 
     # ------------------------------------------------------------ out
 
+    @property
+    def has_room(self) -> bool:
+        """False if a large answer must be refused, to be asked for again."""
+        return True
+
     def send_frame(self, frame: bytes) -> None:
         """Send whole frames, or end a client that is too slow for them."""
         self.server.metrics.frames_out += 1

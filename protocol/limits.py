@@ -45,8 +45,12 @@ TOKEN_GRACE_S: Final = 30.0  # Leeway for clocks.
 
 # Outbox of one connection.
 OUTBOX_SOFT_BYTES: Final = 262_144  # Above it subscriptions lag: they re-read later, from the log.
-OUTBOX_HARD_BYTES: Final = 1_048_576  # Replies and snapshots may go this far; then it is closed.
+OUTBOX_FULL_BYTES: Final = 524_288  # Above it large answers are refused, to be asked for again.
+OUTBOX_HARD_BYTES: Final = 1_048_576  # Above it the client does not read: it is closed.
+ANSWER_SMALL_BYTES: Final = 1_024  # Sent even when full: to refuse it would cost no less.
+ANSWER_AGAIN_MS: Final = 250  # When to ask again for an answer that had no room.
 OUTBOX_FRAMES_MAX: Final = 4_096
+CORK_BYTES_MAX: Final = 65_536  # Held for one write; more is offered to the kernel at once.
 SLOW_CONSUMER_TIMEOUT_S: Final = 15.0  # A backlog without progress for so long ends the connection.
 SLOW_CONSUMER_CHECK_S: Final = SLOW_CONSUMER_TIMEOUT_S / 5  # How late it may be noticed.
 CATCH_UP_PAGE_EVENTS: Final = 500
@@ -86,7 +90,7 @@ REFUSALS_MAX: Final = 64  # Connections over a bound that are told so at the sam
 ACCEPT_PAUSE_S: Final = 0.1  # After the process ran out of files.
 
 assert FAST_FRAME_BYTES_MAX < FRAME_BYTES_MAX <= OUTBOX_HARD_BYTES
-assert OUTBOX_SOFT_BYTES < OUTBOX_HARD_BYTES
+assert CORK_BYTES_MAX < OUTBOX_SOFT_BYTES < OUTBOX_FULL_BYTES < OUTBOX_HARD_BYTES
 assert CALLS_IN_FLIGHT_MAX <= OPEN_CALLS_MAX // 2
 assert SERVER_FRAME_BYTES_MAX >= OUTBOX_HARD_BYTES
 assert SERVER_FRAME_BYTES_MAX >= EVENT_FRAME_BYTES + JSON_GROWTH_MAX * FRAME_BYTES_MAX

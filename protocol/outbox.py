@@ -2,10 +2,18 @@
 
 ::
 
-    waiting bytes         replies, snapshots     live frames, presence
-    up to SOFT            sent                   sent
-    above SOFT            sent                   subscriptions lag: re-read later, from the log
-    above HARD            the client is told, closed with 1013, and can resume
+    backlog            answers                     live frames, presence
+    up to SOFT         sent                        sent
+    above SOFT         sent                        subscriptions lag: re-read later, from the log
+    above FULL         small ones are sent, large  the same
+                       ones asked for again later
+    above HARD         the client is told, closed with 1013, and can resume
+
+A healthy client may ask for more at once than its kernel takes: it is answered piece by piece, and
+only one that does not read comes as far as HARD.
+
+Inside a cork frames are held, up to ``CORK_BYTES_MAX``: then they are written all the same. So what
+a bound sees is what the kernel has not taken, not what it was never offered.
 
 A backlog without progress for ``SLOW_CONSUMER_TIMEOUT_S`` ends the same way as one above HARD.
 The bounds look at what waits already, so that a single large snapshot can pass.
@@ -15,12 +23,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
+from typing import Final
 
 import trio
 
 from protocol.deadlines import Alarm, DeadlineWheel
+from protocol.errors import WireError
 from protocol.limits import (
+    ANSWER_AGAIN_MS,
+    CORK_BYTES_MAX,
     OUTBOX_FRAMES_MAX,
+    OUTBOX_FULL_BYTES,
     OUTBOX_HARD_BYTES,
     OUTBOX_SOFT_BYTES,
     SLOW_CONSUMER_CHECK_S,
@@ -28,16 +41,23 @@ from protocol.limits import (
 )
 from protocol.socket import Socket
 
+# What a client hears instead of a large answer. It may have happened: ask again with the same key.
+NO_ROOM: Final = WireError(
+    "unavailable", "you have yet to read what was sent before", retry_after_ms=ANSWER_AGAIN_MS
+)
+
 
 class Cork:
     """While entered, frames collect; at the outermost exit each connection gets one write.
+
+    A connection with more than ``CORK_BYTES_MAX`` gets one per so many bytes.
 
     One per server, re-entrant. Never await inside: other tasks' frames would wait as well.
     """
 
     def __init__(self) -> None:
         self._depth = 0
-        self._held: list[Outbox] = []  # Those with held frames, each once.
+        self._held: dict[Outbox, None] = {}  # Those with held frames, in order.
 
     @property
     def is_in(self) -> bool:
@@ -46,7 +66,7 @@ class Cork:
 
     def hold(self, outbox: Outbox) -> None:
         """Flush *outbox* at the exit."""
-        self._held.append(outbox)
+        self._held[outbox] = None
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -59,7 +79,7 @@ class Cork:
     ) -> None:
         self._depth -= 1
         if not self._depth and self._held:
-            held, self._held = self._held, []
+            held, self._held = self._held, {}
             for outbox in held:
                 outbox.flush()
 
@@ -95,20 +115,25 @@ class Outbox:
             or self._socket.backlog_frames > OUTBOX_FRAMES_MAX // 2
         )
 
+    @property
+    def is_full(self) -> bool:
+        """True if large answers must wait until they are asked for again."""
+        return self._socket.backlog_bytes > OUTBOX_FULL_BYTES
+
     def send(self, frame: bytes) -> None:
         """Send whole frames now, or at the end of the cork; or overflow."""
         if self._is_closed:
             return
-        if (
-            self.waiting_bytes > OUTBOX_HARD_BYTES
-            or self._socket.backlog_frames + len(self._held) > OUTBOX_FRAMES_MAX
-        ):
+        socket = self._socket
+        if socket.backlog_bytes > OUTBOX_HARD_BYTES or socket.backlog_frames > OUTBOX_FRAMES_MAX:
             self._on_overflow()
         elif self._cork.is_in:
             if not self._held:
                 self._cork.hold(self)
             self._held.append(frame)
             self._held_bytes += len(frame)
+            if self._held_bytes > CORK_BYTES_MAX:
+                self.flush()
         else:
             self._write(frame)
 

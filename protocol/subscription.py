@@ -41,6 +41,7 @@ from protocol.messages import (
     Snapshot,
     Subscribe,
 )
+from protocol.outbox import NO_ROOM
 
 if TYPE_CHECKING:
     from protocol.host import Host
@@ -88,7 +89,7 @@ class WireSubscription:
     def snapshot(self, *, epoch: str, seq: int, topics: Mapping[str, Any]) -> None:
         """First answer: the state at *seq*; live from here."""
         message = Snapshot(ref=self.ref, target=self.target, epoch=epoch, seq=seq, topics=topics)
-        self._start_at(seq, message)
+        self._start_over_at(seq, message)
 
     def resumed(self, *, epoch: str, behind: bool) -> None:
         """First answer: the cursor is good. *behind*: ``catch_up`` is called before going live."""
@@ -102,7 +103,7 @@ class WireSubscription:
         message = Reset(
             ref=self.ref, target=self.target, reason=reason, epoch=epoch, seq=seq, topics=topics
         )
-        self._start_at(seq, message)
+        self._start_over_at(seq, message)
 
     def fail(self, error: WireError) -> None:
         """First answer: refused. Later (no fresh snapshot, say): over, and handed back."""
@@ -110,6 +111,13 @@ class WireSubscription:
             self._finish(self._last_words(error), is_held=False)
         else:
             self.cut(error)
+
+    def _start_over_at(self, seq: int, message: ServerMessage) -> None:
+        """Answer with a state, which may be large: not to a client that has yet to read others."""
+        if self.connection.has_room:
+            self._start_at(seq, message)
+        else:
+            self.cut(NO_ROOM)
 
     def _start_at(self, seq: int, message: ServerMessage) -> None:
         if self.over:

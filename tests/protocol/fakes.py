@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 from protocol.codec import decode_server, encode_client
 from protocol.errors import WireError
 from protocol.gateway import Connection, EventFrame, Identity, IncomingCall, Peer, Subscription
+from protocol.limits import OUTBOX_HARD_BYTES
 from protocol.messages import (
     SUBPROTOCOL_JSON,
     Call,
@@ -307,6 +308,12 @@ class FakeGateway:
 
 def event_at(seq: int, text: str = "x") -> dict[str, Any]:
     return {"seq": seq, "topic": "state", "type": "changed", "at_ms": 0, "by": "u", "data": text}
+
+
+def ask_for_more_than_the_outbox_holds(client: FakeClient) -> None:
+    """Call for answers so small that they are always sent, until a client is closed."""
+    for ref in range(1_000, 1_000 + OUTBOX_HARD_BYTES // 900 + 100):
+        client.send(Call(ref=ref, target="thing:t1", op="echo", args={"text": "x" * 900}))
 
 
 @define

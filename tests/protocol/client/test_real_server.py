@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from attrs import define, field
 
 from protocol import errors
@@ -48,7 +49,7 @@ class LogGateway:
 
     def call(self, call: IncomingCall) -> None:
         self.calls.append(call)
-        if call.op == "hold":
+        if call.op in ("hold", "page"):
             return
         try:
             line = call.args_as(Line)
@@ -170,6 +171,28 @@ async def test_it_works_with_the_real_server(encoding: Encoding) -> None:
     texts = [event["data"]["text"] for event in server.gateway.events]
     assert [text for text in texts if "else" not in text] == [str(n) for n in range(60)]
     assert [len(texts) >= 60, *(found == texts[: len(found)] for found in seen)] == [True] * 3
+
+
+async def test_a_client_that_asks_for_much_at_once_gets_it_all() -> None:
+    """[W5.11] 12 MB of answers in one batch: told to ask again for some, never closed."""
+    async with serving() as server, open_client(server.url, token="ann") as client:
+        found: list[str] = []
+
+        async def ask() -> None:
+            found.append(await client.call("log:1", "page"))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(400):
+                nursery.start_soon(ask)
+            while len(found) < 400:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+                waiting, server.gateway.calls = server.gateway.calls, []
+                with server.wire.cork():
+                    for call in waiting:
+                        call.reply("x" * 30_000)
+        assert found == ["x" * 30_000] * 400
+        assert server.wire.metrics.calls_failed > 0
+        assert len(server.sockets) == 1
 
 
 async def test_refusals_cancellation_and_goodbye_of_the_real_server() -> None:

@@ -13,7 +13,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from protocol.gateway import EventFrame, PresenceFrame
 from protocol.limits import (
+    ANSWER_AGAIN_MS,
+    ANSWER_SMALL_BYTES,
     CALL_DEADLINE_DEFAULT_MS,
+    CORK_BYTES_MAX,
+    OUTBOX_FULL_BYTES,
     OUTBOX_HARD_BYTES,
     OUTBOX_SOFT_BYTES,
     SLOW_CONSUMER_CHECK_S,
@@ -24,6 +28,7 @@ from protocol.messages import (
     Call,
     Cursor,
     Ended,
+    Error,
     Events,
     Goodbye,
     PresenceChanged,
@@ -31,7 +36,13 @@ from protocol.messages import (
     Resumed,
     Subscribe,
 )
-from tests.protocol.fakes import FakeClient, FakeGateway, Wire, open_wire
+from tests.protocol.fakes import (
+    FakeClient,
+    FakeGateway,
+    Wire,
+    ask_for_more_than_the_outbox_holds,
+    open_wire,
+)
 
 
 @pytest.fixture
@@ -106,10 +117,7 @@ async def test_a_client_that_never_reads_is_told_closed_and_holds_nobody_up(wire
     """[W5.5] Above the hard bound: goodbye slow_consumer, 1013, everything handed back."""
     stuck, other = await wire.follower(), await wire.follower()
     stuck.socket.window = 0
-    for ref in range(100, 300):
-        stuck.send(
-            Call(ref=ref, target="thing:t1", op="echo", args={"text": "x" * 100, "count": 100})
-        )
+    ask_for_more_than_the_outbox_holds(stuck)
     await wait_all_tasks_blocked()
     assert stuck.socket.closed_with is not None
     assert stuck.socket.closed_with[0] == 1013
@@ -275,6 +283,56 @@ async def test_a_cork_lets_go_when_its_body_fails(wire: Wire) -> None:
     assert await seqs_of(client) == [1]
 
 
+def large_calls(refs: range) -> list[Call]:
+    """Each is answered with 10,000 bytes."""
+    args = {"text": "x" * 100, "count": 100}
+    return [Call(ref=ref, target="thing:t1", op="echo", args=args) for ref in refs]
+
+
+async def test_a_client_that_asks_for_more_than_there_is_room_for_is_told_to_ask_again(
+    wire: Wire,
+) -> None:
+    """[W5.11] Large answers above the bound are retryable errors; small ones are still sent."""
+    client = await wire.client()
+    client.socket.window = 0
+    client.send(*large_calls(range(200)))
+    client.send(Subscribe(ref=500, target="thing:t1", topics=("state",)))
+    client.send(Call(ref=501, target="thing:t1", op="echo", args={"text": "small"}))
+    await wait_all_tasks_blocked()
+    assert client.socket.closed_with is None
+    assert client.socket.backlog_bytes <= OUTBOX_FULL_BYTES + 11_000 + 200 * ANSWER_SMALL_BYTES
+    client.socket.open_window(None)
+    answers = await client.receive_all()
+    refused = [m for m in answers if isinstance(m, Error)]
+    assert {(e.code, e.retryable, e.retry_after_ms) for e in refused} == {
+        ("unavailable", True, ANSWER_AGAIN_MS)
+    }
+    assert len(answers) == 202
+    assert refused[-1].ref == 500  # A snapshot counts as large.
+    assert wire.gateway.following == []
+    assert answers[-1] == Reply(ref=501, value={"said": "small"}, seq=7)
+
+    again = range(600, 600 + 40)
+    client.send(*large_calls(again), Subscribe(ref=500, target="thing:t1", topics=("state",)))
+    assert not any(isinstance(m, Error) for m in await client.receive_all())
+
+
+async def test_what_a_cork_holds_is_offered_to_the_kernel_before_it_counts(wire: Wire) -> None:
+    """[W5.12] A batch of answers that the kernel takes is no sign of a slow client."""
+    client = await wire.client()
+    client.send(*(Call(ref=ref, target="thing:t1", op="hold") for ref in range(300)))
+    await wait_all_tasks_blocked()
+    writes = len(client.socket.writes)
+    with wire.server.cork():
+        for call in wire.gateway.held:
+            call.reply("x" * 10_000)
+    assert client.socket.closed_with is None
+    assert all(isinstance(m, Reply) for m in await client.receive_all())
+    written = client.socket.writes[writes:]
+    assert max(map(len, written)) <= CORK_BYTES_MAX + 11_000
+    assert len(written) <= 3_000_000 // CORK_BYTES_MAX
+
+
 async def test_bounds_count_what_a_cork_holds(wire: Wire) -> None:
     """[W5.5] Nothing hides from the bounds inside a cork."""
     client = await wire.follower()
@@ -304,8 +362,7 @@ async def test_goodbye_of_a_slow_consumer_names_a_time_to_come_back(wire: Wire) 
     """[W5.5] reconnect_after_ms is spread, as in a drain."""
     client = await wire.client()
     client.socket.window = 0
-    for ref in range(150):
-        client.send(Call(ref=ref, target="thing:t1", op="echo", args={"text": "x" * 10_000}))
+    ask_for_more_than_the_outbox_holds(client)
     await wait_all_tasks_blocked()
     client.socket.open_window(None)
     (goodbye,) = [m for m in await client.receive_all() if isinstance(m, Goodbye)]

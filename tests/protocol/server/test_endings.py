@@ -14,8 +14,14 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from protocol.errors import WireError
 from protocol.gateway import EventFrame
 from protocol.limits import CALL_DEADLINE_DEFAULT_MS
-from protocol.messages import Call, Ended, Error, Leave, Snapshot, Subscribe, Unsubscribe
-from tests.protocol.fakes import Boom, FakeClient, Wire, open_wire
+from protocol.messages import Ended, Error, Leave, Snapshot, Subscribe, Unsubscribe
+from tests.protocol.fakes import (
+    Boom,
+    FakeClient,
+    Wire,
+    ask_for_more_than_the_outbox_holds,
+    open_wire,
+)
 
 TARGET: Final = "thing:t1"
 
@@ -48,8 +54,7 @@ async def says_goodbye(wire: Wire, client: FakeClient) -> None:
 
 async def reads_nothing(wire: Wire, client: FakeClient) -> None:
     client.socket.window = 0
-    for ref in range(100, 300):
-        client.send(Call(ref=ref, target=TARGET, op="echo", args={"text": "x" * 10_000}))
+    ask_for_more_than_the_outbox_holds(client)
 
 
 async def is_drained(wire: Wire, client: FakeClient) -> None:
