@@ -6,7 +6,6 @@ its time is over), or in neither: then the next message makes a cell.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextvars import copy_context
 
@@ -19,8 +18,6 @@ from actors._kind import ActorKind, Restart
 from actors._limits import ACTIVE_RETRY_S
 from actors._mailbox import fail
 from actors._state import SystemState
-
-_log = logging.getLogger(__name__)
 
 
 @frozen
@@ -119,11 +116,13 @@ class Registry:
             self.empty.set()
 
     def fail(self, error: JournalBroken) -> None:
-        """End everything: the journal cannot be trusted any more. Only the first error counts."""
+        """End everything: the journal cannot be trusted any more. Only the first error counts.
+
+        Not logged here: everybody who waits gets it, and whoever runs the system.
+        """
         if self.state.failed is not None:
             return
         self.state.failed = error
-        _log.critical("the journal is broken, nothing is acknowledged any more: %s", error.detail)
         self._resting.clear()
         self.failure.set()
         self.kill()

@@ -27,7 +27,7 @@ from rich.logging import RichHandler
 from collab.config import LogFormat, LogLevel
 from collab.faults import fault_text
 
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _BLANK: Final = "[redacted]"
 # A signed token; a development token; what follows "token=", "Bearer " or '"token":'.
@@ -59,7 +59,7 @@ class TextFormatter(logging.Formatter):
         record.exc_text = None
         return redact(super().format(record))
 
-    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's name
+    def formatException(self, ei: Raised) -> str:  # noqa: N802 - logging's name
         """Return what the log may say of a fault."""
         return _fault(ei)
 
@@ -115,8 +115,8 @@ def configure_logs(
     return handler
 
 
-def _fault(exc_info: ExcInfo) -> str:
-    error = exc_info[1]
+def _fault(raised: Raised) -> str:
+    error = raised[1]
     return "" if error is None else fault_text(error)
 
 

@@ -113,7 +113,8 @@ def _end_of(error: BaseException) -> ExitCode:
     """Say how *error* ends the command; what is a bug of ours stays a traceback."""
     for leaf in leaves(error):
         if isinstance(leaf, CommandFailed):
-            print(f"collab: {leaf.line}", file=sys.stderr)
+            if leaf.line is not None:
+                print(f"collab: {leaf.line}", file=sys.stderr)
             return leaf.code
         if isinstance(leaf, KeyboardInterrupt):
             return ExitCode.INTERRUPTED

@@ -35,9 +35,9 @@ class ExitCode(IntEnum):
 
 
 class CommandFailed(Exception):
-    """Ends the command with *code*, after *line* on standard error."""
+    """Ends the command with *code*, after *line* on standard error; None: the log has told it."""
 
-    def __init__(self, code: ExitCode, line: str) -> None:
+    def __init__(self, code: ExitCode, line: str | None = None) -> None:
         super().__init__(line)
         self.code = code
         self.line = line

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import trio
@@ -14,13 +15,15 @@ from collab.cli.exit_codes import CommandFailed, ExitCode, leaves
 from collab.cli.flags import ConfigFile, SettingFlags, load
 from collab.cli.output import warn
 from collab.cli.signals import stop_on_signals
-from collab.config import Config
+from collab.config import Config, is_loopback
 from collab.identity import KeyUnusable
 from collab.kinds import KindUnusable
 from collab.listening import AddressUnusable
 from collab.logs import configure_logs
 from collab.server import run_server
 from collab.storage import StoreUnusable
+
+_log = logging.getLogger("collab.serve")
 
 # Full collections walk every connection and every actor: rare ones pause less in sum. What lives
 # from the start is never walked at all.
@@ -45,22 +48,44 @@ def serve(*, flags: SettingFlags | None = None, config: ConfigFile = None) -> No
     configure_logs(loaded.config.log_level, loaded.config.log_format)
     for warning in loaded.warnings:
         warn(warning)
-    if loaded.config.dev:
-        warn("--dev: whoever can reach this port can be anybody; never use it with real people")
+    for warning in _exposures(loaded.config):
+        warn(warning)
     run_until_signalled(loaded.config, on_ready=_announce)
+
+
+def _exposures(config: Config) -> Iterator[str]:
+    """Yield what others could see or do, as it is going to be served."""
+    if config.dev:
+        yield "--dev: whoever can reach this port can be anybody; never use it with real people"
+    if config.tls_cert is None and not is_loopback(config.host):
+        yield (
+            f"no TLS on {config.host}: tokens and messages travel in clear; "
+            "use --tls-cert and --tls-key, or a proxy in front that encrypts"
+        )
+    if not is_loopback(config.host):
+        yield f"/metrics on {config.host} is open to whoever can reach this port"
 
 
 def run_until_signalled(config: Config, *, on_ready: Callable[[str], None]) -> None:
     """Run a server in this process until a signal ends it.
 
     Raises:
-      CommandFailed: with the line and the code for what went wrong.
+      CommandFailed: with the code for what went wrong, and the line, unless the log has told it.
+      Exception: a bug of ours, before the server was ready.
     """
     _allow_files()
+    is_serving = False
+
+    def on_serving(url: str) -> None:
+        nonlocal is_serving
+        is_serving = True
+        on_ready(url)
+
     try:
-        trio.run(_run, config, on_ready)
+        trio.run(_run, config, on_serving)
     except Exception as error:
-        raise failure_of(error) from error
+        failure = failure_of(error)
+        raise (told_by_the_log(failure) if is_serving else failure) from error
 
 
 def failure_of(error: BaseException) -> BaseException:
@@ -70,6 +95,16 @@ def failure_of(error: BaseException) -> BaseException:
             if isinstance(leaf, kind):
                 return CommandFailed(code, _line(leaf))
     return error
+
+
+def told_by_the_log(failure: BaseException) -> CommandFailed:
+    """Tell in the log, once, what ended a server that had served; nobody watches its terminal."""
+    if isinstance(failure, CommandFailed):
+        _log.critical("%s", failure.line)
+        return CommandFailed(failure.code)
+    # Not as a traceback: what a bug says may quote a message.
+    _log.critical("a fault of ours ended the server", exc_info=failure)
+    return CommandFailed(ExitCode.FAILED)
 
 
 async def _run(config: Config, on_ready: Callable[[str], None]) -> None:

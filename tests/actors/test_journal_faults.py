@@ -112,7 +112,7 @@ async def test_a_broken_journal_ends_the_whole_system(caplog: pytest.LogCaptureF
         assert system.active_count == 0
         assert {"closed a JournalBroken", "closed idle JournalBroken"} <= set(log.calls)
         await system.drain(1)
-    assert caplog.text.count("the journal is broken") == 1
+    assert not caplog.records  # Whoever runs the system tells it, once.
 
 
 async def test_what_was_stored_but_not_acknowledged_when_the_journal_broke_stays_so() -> None:
