@@ -6,6 +6,9 @@ else ``./collab.toml``. An unknown key in the file is refused: it is a typing mi
 silently do nothing. An unknown ``COLLAB_*`` variable only warns, because container platforms set
 some by themselves.
 
+The file has types of its own, so it is taken at its word: ``port = "9001"`` is refused. Variables
+are text by nature and are read leniently.
+
 Relative paths in the file are relative to the file; others to the working directory.
 """
 
@@ -15,7 +18,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, get_origin
 
 import attrs
 from attrs import frozen
@@ -33,6 +37,19 @@ TOKEN_VARIABLE: Final = "COLLAB_TOKEN"
 FILE_NAME: Final = "collab.toml"
 # The last two are read by the commands that are clients.
 _OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, URL_VARIABLE, TOKEN_VARIABLE})
+
+
+_TYPES: Final[Mapping[Any, tuple[str, tuple[type, ...]]]] = MappingProxyType(
+    {
+        bool: ("true or false", (bool,)),
+        int: ("a whole number", (int,)),
+        float: ("a number", (int, float)),
+        tuple: ("a list", (list,)),
+    }
+)
+_WORDS: Final[Mapping[type, str]] = MappingProxyType(
+    {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+)
 
 
 class ConfigError(Exception):
@@ -58,8 +75,10 @@ def load_config(flags: Mapping[str, object], *, config_file: Path | None = None)
     file = _find_file(flags, config_file)
     sources = dict.fromkeys(setting_names(), "default")
     values: dict[str, object] = {}
-    for origin, loaded in _layers(file):  # Weakest first.
+    for origin, loaded, is_typed in _layers(file):  # Weakest first.
         for name, raw in loaded.settings.items():
+            if is_typed:
+                _check_type(name, raw, origin(name))
             values[name] = _convert(name, raw, origin(name), loaded.meta.base_dir)
             sources[name] = origin(name)
     for name, raw in flags.items():
@@ -87,8 +106,8 @@ def _find_file(flags: Mapping[str, object], config_file: Path | None) -> Path | 
     return None
 
 
-def _layers(file: Path | None) -> Iterator[tuple[Any, LoadedSettings]]:
-    """Yield (name -> words for the source, what that source sets), weakest first."""
+def _layers(file: Path | None) -> Iterator[tuple[Any, LoadedSettings, bool]]:
+    """Yield (name -> words for the source, what it sets, whether it has types), weakest first."""
     environment = EnvLoader(ENV_PREFIX)
     files = FileLoader({"*": TomlFormat(None)}, [file] if file else [])
     state = SettingsState(
@@ -96,13 +115,28 @@ def _layers(file: Path | None) -> Iterator[tuple[Any, LoadedSettings]]:
     )
     try:
         for loaded in files(Config, state.options):
-            yield lambda _name: f"file {file}", loaded
+            yield lambda _name: f"file {file}", loaded, True
     except (TsError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: {error}") from None
     yield (
         lambda name: f"environment {ENV_PREFIX}{name.upper()}",
         environment(Config, state.options),
+        False,
     )
+
+
+def _check_type(name: str, raw: object, source: str) -> None:
+    """Refuse a value that a file writes as something else than what it is.
+
+    Raises:
+      ConfigError: it is of another type.
+    """
+    wanted: Any = attrs.fields_dict(attrs.resolve_types(Config))[name].type
+    # What remains is written as text: paths, choices, text itself.
+    word, types = _TYPES.get(get_origin(wanted) or wanted, ("text", (str,)))
+    if type(raw) not in types:  # Not isinstance: true is a whole number for Python.
+        given = _WORDS.get(type(raw), type(raw).__name__)
+        raise ConfigError(f"{name}: {raw!r} is {given}, not {word} (from {source})")
 
 
 def _convert(name: str, raw: object, source: str, base_dir: Path) -> object:

@@ -101,7 +101,15 @@ def test_paths_in_a_file_are_relative_to_the_file(
         ("port = true", "not a whole number"),
         ("port = 70000", "65535"),
         ("port = -1", "port"),
-        ('idle_timeout_s = "nan"', "idle_timeout_s"),
+        ("idle_timeout_s = nan", "idle_timeout_s"),
+        ('port = "9001"', "'9001' is text, not a whole number"),
+        ('idle_timeout_s = "60"', "'60' is text, not a number"),
+        ('dev = "true"', "'true' is text, not true or false"),
+        ("dev = 1", "1 is a number, not true or false"),
+        ('allowed_origins = "https://a"', "'https://a' is text, not a list"),
+        ("log_level = 1", "1 is a number, not text"),
+        ("data = ['d']", "['d'] is a list, not text"),
+        ("tls_cert = true", "True is true or false, not text"),
         ("drain_timeout_s = inf", "drain_timeout_s"),
         ("drain_timeout_s = true", "not a number"),
         ("batch_interval_ms = 49", "50"),
@@ -164,6 +172,24 @@ def test_lists_are_comma_separated_in_the_environment(monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLLAB_ALLOWED_ORIGINS", "https://a.example,https://b.example:8443")
     origins = load_config({}).config.allowed_origins
     assert origins == ("https://a.example", "https://b.example:8443")
+
+
+def test_a_file_with_proper_types_is_taken(elsewhere: Path) -> None:
+    """[O2.3] Numbers, lists, truth and text as TOML writes them; a whole number is a number."""
+    (elsewhere / "collab.toml").write_text(
+        'port = 9001\ndev = true\nidle_timeout_s = 60\nallowed_origins = ["https://a,b"]\n'
+    )
+    config = load_config({}).config
+    assert (config.port, config.dev, config.idle_timeout_s) == (9001, True, 60.0)
+    assert config.allowed_origins == ("https://a,b",)
+
+
+def test_variables_are_read_leniently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[O2.3] A variable has no type but text: numbers and truth are read from it."""
+    monkeypatch.setenv("COLLAB_PORT", "9001")
+    monkeypatch.setenv("COLLAB_DEV", "true")
+    config = load_config({}).config
+    assert (config.port, config.dev) == (9001, True)
 
 
 def test_every_setting_is_explained() -> None:
