@@ -21,6 +21,7 @@ from protocol.limits import HEAD_BYTES_MAX
 
 _WEBSOCKET_VERSION: Final = b"13"
 _KEY_BYTES: Final = 16
+HOST_REFUSED: Final = "not served under this host name; the operator can allow it"
 
 
 @define(eq=False)
@@ -129,6 +130,21 @@ def check_upgrade(request: Request) -> None:
         key = b""
     if len(key) != _KEY_BYTES:
         raise BadHead(HTTPStatus.BAD_REQUEST, "the Sec-WebSocket-Key is missing or malformed")
+
+
+def is_host_served(host: bytes | None, allowed: frozenset[str] | None) -> bool:
+    """Say whether *host*, a Host header, names one of *allowed* (lower case), at any port.
+
+    *allowed* None: any. A page whose own name was rebound to our address sends that name as Host,
+    and as Origin too, so that only this can tell.
+    """
+    return allowed is None or name_of((host or b"").decode("latin-1").lower()) in allowed
+
+
+def name_of(authority: str) -> str:
+    """Return *authority* without its port, if it has one."""
+    name, _colon, port = authority.rpartition(":")
+    return name if port.isascii() and port.isdigit() else authority
 
 
 def check_origin(request: Request, allowed: frozenset[str] | None) -> None:

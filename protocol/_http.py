@@ -14,7 +14,8 @@ Its traps, and what is done about them:
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 import trio
@@ -24,6 +25,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIFramework
 from hypercorn.utils import wrap_app
 
+from protocol._head import HOST_REFUSED, is_host_served
 from protocol._link import Link
 from protocol.limits import HEAD_BYTES_MAX, HTTP_KEEP_ALIVE_S
 
@@ -91,8 +93,9 @@ class TlsHttpStream(HttpStream):
 class HttpServer:
     """Serves one ASGI app on connections that the port hands over."""
 
-    def __init__(self, app: AsgiApp) -> None:
-        self._app: AppWrapper = _wrap(app)
+    def __init__(self, app: AsgiApp, *, allowed_hosts: frozenset[str] | None = None) -> None:
+        """*allowed_hosts*: see ``PortConfig``; asked for every request of a connection."""
+        self._app: AppWrapper = _wrap(_for_hosts(app, allowed_hosts))
         self._context = WorkerContext(None)
         self._config = Config()
         self._config.keep_alive_timeout = HTTP_KEEP_ALIVE_S
@@ -129,6 +132,29 @@ async def _close_when_cancelled(link: Link) -> None:
     finally:
         if not link.is_stopped:
             link.close()
+
+
+def _for_hosts(app: AsgiApp, allowed: frozenset[str] | None) -> AsgiApp:
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        host = next((value for name, value in headers if name == b"host"), None)
+        if is_host_served(host, allowed):
+            await app(scope, receive, send)
+            return
+        body = f"{HOST_REFUSED}\n".encode()
+        await send(
+            {
+                "type": "http.response.start",
+                "status": HTTPStatus.FORBIDDEN,
+                "headers": [
+                    (b"content-type", b"text/plain; charset=utf-8"),
+                    (b"content-length", b"%d" % len(body)),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    return guarded
 
 
 def _without_websockets(app: AsgiApp) -> AsgiApp:

@@ -3,8 +3,8 @@
 ::
 
     accept -> bounds (503, 429) -> TLS -> head (408 by silence, 400, 431) -> an upgrade?
-        yes: handshake (400, 426), origin (403), route (404) -> ServerSocket -> the route's handler
-        no:  the ASGI app, behind hypercorn (404 without an app)
+        yes: handshake (400, 426), host, origin (403), route (404) -> ServerSocket -> its handler
+        no:  the ASGI app, behind hypercorn (404 without an app; 403 for another host)
 
 Each connection is one task with one nursery. What a handler raises ends its own connection and is
 logged; the port goes on.
@@ -16,21 +16,25 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 import trio
 from attrs import field, frozen
 
 from protocol._head import (
+    HOST_REFUSED,
     BadHead,
     Head,
     Request,
     check_origin,
     check_upgrade,
     choose_subprotocol,
+    is_host_served,
+    name_of,
     read_head,
     short_response,
 )
@@ -66,10 +70,17 @@ class PortConfig:
     port: int = 0  # 0: any free one.
     tls_context: ssl.SSLContext | None = None
     allowed_origins: frozenset[str] | None = None  # None: only pages from the host itself.
+    # Names that clients reach us by, in lower case, without a port, IPv6 in brackets; None: any.
+    # The default on loopback: its own names, and the hosts of the allowed origins.
+    allowed_hosts: frozenset[str] | None = field()
     handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S
     connections_max: int = CONNECTIONS_MAX
     connections_per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX
     frame_bytes_max: int = FRAME_BYTES_MAX
+
+    @allowed_hosts.default
+    def _default_hosts(self) -> frozenset[str] | None:
+        return _loopback_names(self.host, self.allowed_origins or ())
 
 
 @frozen
@@ -116,7 +127,10 @@ async def serve_port(
     Cancelled: every connection is aborted, also one whose peer has stopped reading.
     """
     listeners = await trio.open_tcp_listeners(config.port, host=config.host)
-    port = _Port(config, route, HttpServer(http_app) if http_app is not None else None)
+    http = None
+    if http_app is not None:
+        http = HttpServer(http_app, allowed_hosts=config.allowed_hosts)
+    port = _Port(config, route, http)
     closing = trio.Event()
     async with trio.open_nursery() as connections:
         async with trio.open_nursery() as accepting:
@@ -238,6 +252,8 @@ class _Port:
         request = head.request
         if request.is_upgrade:
             check_upgrade(request)
+            if not is_host_served(request.header(b"host"), self._config.allowed_hosts):
+                raise BadHead(HTTPStatus.FORBIDDEN, HOST_REFUSED)
             check_origin(request, self._config.allowed_origins)
             found = self._route(request)
             if found is None:
@@ -300,6 +316,24 @@ def address_key(host: str) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(IPv6Network((address, _IPV6_SITE_BITS), strict=False))
+
+
+def _loopback_names(host: str, origins: Iterable[str]) -> frozenset[str] | None:
+    """Return under which names a port at *host* is reached; None if it is not on loopback.
+
+    Once a page from elsewhere is loaded, its own name can be pointed at loopback: then it is of
+    the same origin as we are, and only the name tells. A proxy in front passes on names of its
+    own: the hosts of *origins*.
+    """
+    try:
+        is_loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        return None
+    own = f"[{host}]" if ":" in host else host
+    behind = (name_of(urlsplit(origin).netloc.lower()) for origin in origins)
+    return frozenset({"localhost", "127.0.0.1", "[::1]", own, *behind})
 
 
 def _peer_name(peer: Sequence[object]) -> str:

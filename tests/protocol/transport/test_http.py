@@ -98,6 +98,16 @@ async def test_a_body_may_be_longer_than_the_head_may(port: BoundPort) -> None:
             assert await body_of(client) == (200, str(len(body)).encode())
 
 
+async def test_http_is_not_served_under_a_name_rebound_to_loopback(port: BoundPort) -> None:
+    """[T1.8] Each request of a connection is asked for its host; the connection goes on."""
+    evil = get("/hello").replace(b"localhost", b"evil.example:8787")
+    async with await open_stream(port) as stream:
+        client = RawClient(stream)
+        for request, status in [(evil, 403), (get("/hello"), 200), (evil, 403)]:
+            await client.send(request)
+            assert (await body_of(client))[0] == status
+
+
 async def test_an_upgrade_on_a_reused_connection_is_sent_away(port: BoundPort) -> None:
     """[T8.3] 421 and the end: the client comes again on a connection of its own."""
     async with await open_stream(port) as stream:

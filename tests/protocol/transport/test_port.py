@@ -91,11 +91,12 @@ async def test_bad_requests_are_answered_and_closed(
     ],
 )
 async def test_hostile_headers_do_not_reach_trio_websocket(
-    echo_port: BoundPort, hostile: str
+    nursery: trio.Nursery, hostile: str
 ) -> None:
     """[T1.5] What makes wsproto raise makes no difference here; compression is never agreed."""
     without = "Host" if hostile.startswith("Host") else ""
-    async with connect(echo_port) as client:
+    port = await start_port(nursery, PortConfig(allowed_hosts=None), echo)
+    async with connect(port) as client:
         request = upgrade_request(extra=[hostile], without=without).decode().encode("latin-1")
         await client.send(request)
         status, head = await client.read_response()
@@ -127,6 +128,43 @@ async def test_pages_of_other_sites_are_kept_out(
     async with connect(port) as client:
         await client.send(upgrade_request(extra=[f"Origin: {origin}"] if origin else []))
         assert (await client.read_response())[0] == status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 101),
+        ("LOCALHOST:8787", 101),
+        ("127.0.0.1:8787", 101),
+        ("[::1]:8787", 101),
+        ("[::1]", 101),
+        ("app.example", 101),
+        ("evil.example", 403),
+        ("evil.example:8787", 403),
+        ("localhost.evil.example", 403),
+        ("evil.example:localhost", 403),
+        ("", 403),
+    ],
+)
+async def test_a_name_rebound_to_loopback_is_not_served(
+    nursery: trio.Nursery, host: str, status: int
+) -> None:
+    """[T1.8] The page that such a name belongs to is of our origin: only its name tells."""
+    config = PortConfig(allowed_origins=frozenset({"https://app.example:444"}))
+    port = await start_port(nursery, config, echo)
+    async with connect(port) as client:
+        await client.send(upgrade_request(without="Host", extra=[f"Host: {host}"]))
+        assert (await client.read_response())[0] == status
+
+
+def test_names_are_asked_for_on_loopback_only() -> None:
+    """[T1.8] Elsewhere any name is served, and the operator may say otherwise."""
+    own = frozenset({"localhost", "127.0.0.1", "[::1]"})
+    assert PortConfig(host="127.0.0.2").allowed_hosts == own | {"127.0.0.2"}
+    assert PortConfig(host="::1").allowed_hosts == own
+    assert PortConfig(host="0.0.0.0").allowed_hosts is None
+    assert PortConfig(host="app.example").allowed_hosts is None
+    assert PortConfig(allowed_hosts=None).allowed_hosts is None
 
 
 @pytest.mark.parametrize("start", [b"", b"GET / HT", upgrade_request()[:-1]])
