@@ -73,7 +73,7 @@ _COMMANDS: Final = (
     (
         "doctor",
         "collab.cli.doctor:doctor",
-        "Check disk, limits, data directory and clock.",
+        "Check disk, limits, database and clock.",
         "collab doctor",
         "collab doctor --data /var/lib/collab",
     ),

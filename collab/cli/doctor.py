@@ -26,6 +26,7 @@ from collab.cli.flags import ConfigFile, SettingFlags, load
 from collab.cli.output import print_rows
 from collab.config import Config
 from collab.identity import KEY_FILE_NAME, KeyUnusable, OwnKey
+from collab.storage import StoreUnusable, inspect_store
 
 _SYNCS: Final = 40
 _SYNC_MS_SLOW: Final = 20.0  # An acknowledgement waits for one sync.
@@ -48,7 +49,7 @@ class Finding:
 
 
 def doctor(*, flags: SettingFlags | None = None, config: ConfigFile = None) -> int:
-    """Check disk, limits, data directory and clock. Takes the flags of ``collab serve``.
+    """Check disk, limits, database and clock. Takes the flags of ``collab serve``.
 
     Exits with 1 if a check fails; warnings do not count.
     """
@@ -93,6 +94,23 @@ def _directory(config: Config) -> tuple[Verdict, str]:
     if stat.S_IMODE(directory.stat().st_mode) & stat.S_IRWXO:
         return "warning", f"{directory} is open to all users; run: chmod o= {directory}"
     return "ok", str(directory)
+
+
+def _store(config: Config) -> tuple[Verdict, str]:
+    if not config.data.is_dir():
+        return "ok", "none yet; made on first use"
+    try:
+        condition = inspect_store(config.data)
+    except StoreUnusable as error:
+        return "failure", str(error)
+    size = f"{condition.nbytes / 2**20:.1f} MiB"
+    if condition.holder is not None:
+        used = f"process {condition.holder} is using it, so it was not looked into"
+        return "warning", f"{size}; {used}; a second server would be refused"
+    if condition.schema == 0:
+        return "ok", "none yet; made on first use"
+    read = "read whole" if condition.is_read_whole else "too large to be read whole"
+    return "ok", f"{size}, schema {condition.schema}, {read}"
 
 
 def _key(config: Config) -> tuple[Verdict, str]:
@@ -177,6 +195,7 @@ def _existing(path: Path) -> Path:
 _CHECKS: Final[tuple[tuple[str, Callable[[Config], tuple[Verdict, str]]], ...]] = (
     ("versions", _versions),
     ("data directory", _directory),
+    ("database", _store),
     ("signing key", _key),
     ("free space", _space),
     ("disk sync", _sync),

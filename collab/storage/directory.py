@@ -9,12 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import apsw
+from attrs import frozen
 
 from collab.storage.errors import StoreUnusable, remedy_for, what_failed
 from collab.storage.limits import QUICK_CHECK_BYTES_MAX
@@ -58,16 +60,19 @@ def _lock(directory: Path, lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
         raise StoreUnusable(
             directory,
-            f"another server is using it (process {owner or 'unknown'})",
+            f"another server is using it (process {_owner_of(lock)})",
             "stop that one, or name another directory",
         ) from error
     # A full disk is found out when the database is opened; the number is for people only.
     with suppress(OSError):
         os.ftruncate(lock, 0)
         os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+
+
+def _owner_of(lock: int) -> str:
+    return os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
 
 
 def check_database(path: Path, vfs: str | None) -> None:
@@ -80,17 +85,88 @@ def check_database(path: Path, vfs: str | None) -> None:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             return
+    except OSError as error:
+        raise _not_accessible(path, error) from error
+    _check_file(path, lambda: apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs))
+
+
+@frozen
+class StoreCondition:
+    """What can be known of a store that was only looked at."""
+
+    nbytes: int  # Of the database; 0: there is none yet.
+    schema: int  # The version that wrote it; 0: there is nothing in it yet.
+    is_read_whole: bool  # Not if it is too large, or if somebody has it open.
+    holder: str | None  # The process that has it open.
+
+
+def inspect_store(directory: Path) -> StoreCondition:
+    """Look at the store in *directory* as a start would, and change nothing there.
+
+    What a server has open is left to that server: it has looked itself.
+
+    Raises:
+      StoreUnusable: a start would be refused for what is there.
+    """
+    path = directory / DATABASE_NAME
+    nbytes = path.stat().st_size if path.exists() else 0
+    if (holder := _holder(directory)) is not None:
+        return StoreCondition(nbytes, 0, is_read_whole=False, holder=holder)
+    if not path.exists():
+        return StoreCondition(0, 0, is_read_whole=True, holder=None)
+    try:
+        schema = _check_file(path, lambda: _open_leaving_nothing(path))
+    except StoreUnusable:
+        # A server that started meanwhile writes while we read: that looks like damage.
+        if (holder := _holder(directory)) is not None:
+            return StoreCondition(nbytes, 0, is_read_whole=False, holder=holder)
+        raise
+    return StoreCondition(nbytes, schema, nbytes <= QUICK_CHECK_BYTES_MAX, holder=None)
+
+
+def _holder(directory: Path) -> str | None:
+    """Return who has *directory* open, if anybody, without being in the way of a start."""
+    try:
+        lock = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _not_accessible(directory / LOCK_NAME, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _owner_of(lock)
+    else:
+        return None
+    finally:
+        os.close(lock)  # Gives the lock back as well.
+
+
+def _open_leaving_nothing(path: Path) -> apsw.Connection:
+    """Open *path* for reading; without a log as a file that never changes.
+
+    Otherwise SQLite would leave an empty log and its index beside it.
+    """
+    if _has_log(path):
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    return apsw.Connection(
+        f"file:{quote(str(path.absolute()))}?immutable=1",
+        flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+    )
+
+
+def _check_file(path: Path, open_db: Callable[[], apsw.Connection]) -> int:
+    """Judge a file that is there; return the version of its schema, 0 if it is empty."""
+    try:
         with path.open("r+b") as file:
             header = file.read(_HEADER_BYTES)
     except OSError as error:
-        raise StoreUnusable(
-            path, f"it cannot be read and written ({error.strerror})", "check its permissions"
-        ) from error
+        raise _not_accessible(path, error) from error
     if not header and not _has_log(path):
-        return  # The one before us was stopped right after it had made the file.
+        return 0  # The one before us was stopped right after it had made the file.
     if header:
         _check_header(path, header)
-    _check_content(path, vfs)
+    return _check_content(path, open_db)
 
 
 def _has_log(path: Path) -> bool:
@@ -109,16 +185,17 @@ def _check_header(path: Path, header: bytes) -> None:
         raise _not_ours(path)
 
 
-def _check_content(path: Path, vfs: str | None) -> None:
-    """Judge by what SQLite reads, log included."""
+def _check_content(path: Path, open_db: Callable[[], apsw.Connection]) -> int:
+    """Judge by what SQLite reads, log included; return the version of the schema."""
     db = None
     try:
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        db = open_db()
         application_id = db.pragma("application_id")
         tables = db.execute("SELECT count(*) FROM sqlite_schema").get
         if application_id != APPLICATION_ID and (application_id != 0 or tables != 0):
             raise _not_ours(path)
-        _check_version(path, int(db.pragma("user_version")))
+        version = int(db.pragma("user_version"))
+        _check_version(path, version)
         if path.stat().st_size <= QUICK_CHECK_BYTES_MAX:
             found = db.execute("PRAGMA quick_check(1)").get
             if found != "ok":
@@ -129,6 +206,7 @@ def _check_content(path: Path, vfs: str | None) -> None:
     finally:
         if db is not None:
             db.close()
+    return version
 
 
 def _check_version(path: Path, version: int) -> None:
@@ -138,6 +216,11 @@ def _check_version(path: Path, version: int) -> None:
             f"a newer version of this program wrote it (schema {version}; we know {VERSION})",
             "use that version",
         )
+
+
+def _not_accessible(path: Path, error: OSError) -> StoreUnusable:
+    problem = f"it cannot be read and written ({error.strerror})"
+    return StoreUnusable(path, problem, "check its permissions")
 
 
 def _not_ours(path: Path) -> StoreUnusable:

@@ -9,12 +9,13 @@ from pathlib import Path
 import attrs
 import orjson
 import pytest
+import trio
 
 from collab.cli.exit_codes import ExitCode
 from collab.cli.flags import SettingFlags
 from collab.config import setting_names
 from collab.identity import OwnKey, Signer
-from tests.collab.cli.conftest import Collab
+from tests.collab.cli.conftest import Collab, Server
 
 COMMANDS = ("serve", "demo", "token", "call", "follow", "config", "doctor")
 
@@ -144,6 +145,25 @@ def test_doctor_finds_what_would_stop_a_server(collab: Collab, tmp_path: Path) -
     ended = collab("doctor", "--data", tmp_path / "file")
     assert ended.code == ExitCode.FAILED
     assert {row["check"]: row for row in rows(ended.out)}["data directory"]["verdict"] == "failure"
+
+
+def test_doctor_finds_a_database_that_would_stop_a_server(collab: Collab, tmp_path: Path) -> None:
+    """[O6.4] What is no database of ours is a failure, although the directory is fine."""
+    (tmp_path / "collab.db").write_bytes(b"hello")
+    ended = collab("doctor", "--data", tmp_path)
+    checks = {row["check"]: row for row in rows(ended.out)}
+    assert ended.code == ExitCode.FAILED
+    assert checks["database"]["verdict"] == "failure"
+    assert "not a database of this program" in checks["database"]["detail"]
+
+
+async def test_doctor_tells_of_a_server_that_runs(collab: Collab, server: Server) -> None:
+    """[O6.4] A directory in use is a warning with the process that uses it."""
+    ended = await trio.to_thread.run_sync(collab, "doctor", "--data", server.config.data)
+    assert ended.code == ExitCode.DONE
+    found = {row["check"]: row for row in rows(ended.out)}["database"]
+    assert found["verdict"] == "warning"
+    assert f"process {os.getpid()} is using it" in found["detail"]
 
 
 def test_doctor_warns_of_a_clock_that_went_back(collab: Collab, tmp_path: Path) -> None:
