@@ -85,6 +85,7 @@ async def listen(
             session_ids=partial(secrets.token_urlsafe, 12),
             rng=rng or random.Random(),
             message_rate=message_rate,
+            handshake_timeout_s=config.handshake_timeout_s,
         )
         app.use_cork(wire.cork)
         await nursery.start(wire.run)

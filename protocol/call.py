@@ -76,6 +76,7 @@ class WireCall:
         connection = self.connection
         connection.server.metrics.calls_failed += 1
         message = Error(ref=self.ref, **error_fields(error))
+        connection.note(message)
         connection.answer(self, encode(message, connection.subprotocol))
 
     def expired(self) -> None:

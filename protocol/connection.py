@@ -32,12 +32,11 @@ from protocol.errors import CLOSE_SERVER_ERROR, ProtocolViolation, Unreadable, W
 from protocol.gateway import EventFrame, Identity, Peer, PresenceFrame
 from protocol.host import Host
 from protocol.limits import (
-    HANDSHAKE_TIMEOUT_S,
     KEEPALIVE_INTERVAL_S,
     SILENCE_TIMEOUT_S,
     TOKEN_GRACE_S,
 )
-from protocol.messages import SUBPROTOCOL_JSON, ServerMessage, Welcome
+from protocol.messages import SUBPROTOCOL_JSON, Error, ServerMessage, Welcome
 from protocol.metrics import ConnectionFigures
 from protocol.outbox import Outbox
 from protocol.session import Effects, Session
@@ -87,7 +86,7 @@ class WireConnection(Host):
         try:
             async with trio.open_nursery() as self._nursery:
                 now_s = trio.current_time()
-                self._handshake.set(now_s + HANDSHAKE_TIMEOUT_S)
+                self._handshake.set(now_s + self.server.handshake_timeout_s)
                 self._silence.set(now_s + KEEPALIVE_INTERVAL_S)
                 await self._socket.serve(self._on_message, self.outbox.on_drained)
                 self._release()
@@ -162,7 +161,7 @@ class WireConnection(Host):
         if effect.ref is None:
             self.peer = Peer(self.peer.address, effect.client)
         try:
-            with trio.fail_after(HANDSHAKE_TIMEOUT_S):
+            with trio.fail_after(self.server.handshake_timeout_s):
                 identity = await self.server.gateway.authenticate(effect.token, self.peer)
         except WireError as error:
             self._refuse(effect.ref, error)
@@ -266,6 +265,8 @@ class WireConnection(Host):
 
     def send(self, message: ServerMessage) -> bool:
         """Send *message*; return False if it cannot be written (the fault is in the log)."""
+        if type(message) is Error:
+            self.note(message)
         try:
             frame = encode(message, self.subprotocol)
         except Exception as error:  # noqa: BLE001 -- whatever the owner's values do when written
@@ -288,7 +289,14 @@ class WireConnection(Host):
             self.send_frame(shared)
 
     def _send(self, message: ServerMessage) -> None:
+        if type(message) is Error:
+            self.note(message)
         self.send_frame(encode(message, self.subprotocol))
+
+    def note(self, error: Error) -> None:
+        """Tell the log of an error that this client is answered."""
+        server, user = self.server, self._session.user_id
+        server.notices.refused(self.session_id, self.peer.address, user, error.ref, error.code)
 
     # ------------------------------------------------------------ the end
 
@@ -320,6 +328,8 @@ class WireConnection(Host):
         self._silence.set(now_s + KEEPALIVE_INTERVAL_S)
 
     def _close(self, effect: do.CloseWith) -> None:
+        server, user = self.server, self._session.user_id
+        server.notices.closed(self.session_id, self.peer.address, user, effect.code, effect.reason)
         self._release()
         self._socket.close_soon(effect.code, effect.reason)
 

@@ -36,7 +36,7 @@ CODES: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
         "not_found": (False, "the thing named in the arguments does not exist"),
         "conflict": (False, "the thing is not in the state that the operation needs"),
         "concluded": (False, "the thing has ended; subscribe again to read what is left"),
-    "unauthenticated": (False, "the token is missing, malformed, expired or not ours"),
+        "unauthenticated": (False, "the token is missing, malformed, expired or not ours"),
         "permission_denied": (False, "your role does not allow this"),
         "rate_limited": (True, "too many messages; retry_after_ms says when to go on"),
         "overloaded": (True, "the server is at a bound; nothing was done"),

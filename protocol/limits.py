@@ -43,6 +43,10 @@ RECONNECT_SPREAD_MAX_MS: Final = 5_000
 GOODBYE_TIMEOUT_S: Final = 2.0  # For the close handshake.
 TOKEN_GRACE_S: Final = 30.0  # Leeway for clocks.
 
+# Log lines about peers, of one server.
+NOTICES_PER_S: Final = 10.0
+NOTICES_BURST: Final = 200
+
 # Outbox of one connection.
 OUTBOX_SOFT_BYTES: Final = 262_144  # Above it subscriptions lag: they re-read later, from the log.
 OUTBOX_FULL_BYTES: Final = 524_288  # Above it large answers are refused, to be asked for again.

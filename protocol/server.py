@@ -21,8 +21,14 @@ from protocol.connection import WireConnection
 from protocol.deadlines import DeadlineWheel
 from protocol.errors import CLOSE_BAD_PROTOCOL, WireError
 from protocol.gateway import Gateway
-from protocol.limits import GOODBYE_TIMEOUT_S, RECONNECT_SPREAD_MAX_MS, RECONNECT_SPREAD_MIN_MS
+from protocol.limits import (
+    GOODBYE_TIMEOUT_S,
+    HANDSHAKE_TIMEOUT_S,
+    RECONNECT_SPREAD_MAX_MS,
+    RECONNECT_SPREAD_MIN_MS,
+)
 from protocol.metrics import ConnectionFigures, Metrics
+from protocol.notices import Notices
 from protocol.outbox import Cork
 from protocol.socket import Socket
 
@@ -64,6 +70,7 @@ class WireServer:
       clock_ms: Unix time; tokens end by it.
       session_ids: makes ids that nobody can guess.
       rng: spreads reconnects, and names faults.
+      handshake_timeout_s: from the accepted WebSocket to an accepted hello.
       message_rate: what one connection may send; None: the default of ``protocol.limits``.
     """
 
@@ -75,11 +82,14 @@ class WireServer:
         session_ids: Callable[[], str],
         rng: random.Random,
         message_rate: MessageRate | None = None,
+        handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
     ) -> None:
+        self.handshake_timeout_s = handshake_timeout_s
         self.message_rate = message_rate or MessageRate()
         self.gateway = gateway
         self.clock_ms = clock_ms
         self.metrics = Metrics()
+        self.notices = Notices()
         self.wheel = DeadlineWheel()
         self.corks = Cork()
         self.new_session_id = session_ids

@@ -34,7 +34,7 @@ from protocol.errors import (
 )
 from protocol.frames import ping_frame
 from protocol.gateway import Identity, Peer
-from protocol.limits import HANDSHAKE_TIMEOUT_S, SILENCE_TIMEOUT_S, TOKEN_LEN_MAX
+from protocol.limits import SILENCE_TIMEOUT_S, TOKEN_LEN_MAX
 from protocol.metrics import ConnectionFigures
 from protocol.outbox import Outbox
 from protocol.server import WireServer
@@ -116,7 +116,7 @@ class DoorConnection(ABC):
         if not token or len(token) > TOKEN_LEN_MAX:
             raise _UNAUTHENTICATED
         try:
-            with trio.fail_after(HANDSHAKE_TIMEOUT_S):
+            with trio.fail_after(self.server.handshake_timeout_s):
                 return await self.server.gateway.authenticate(token, self.peer)
         except WireError:
             self.server.metrics.sessions_refused += 1
@@ -168,6 +168,8 @@ class DoorConnection(ABC):
         """Leave all documents and close the WebSocket. Idempotent."""
         if self._state != "closed":
             self._release()
+            # The reason may quote the client: the code says enough.
+            self.server.notices.closed(self._session_id, self.peer.address, None, code, "door")
             self._socket.close_soon(code, reason)
 
     def figures(self) -> ConnectionFigures:

@@ -18,7 +18,6 @@ import trio
 from protocol.deadlines import Alarm
 from protocol.errors import CLOSE_HANDSHAKE_TIMEOUT, CLOSE_TRY_AGAIN, WireError
 from protocol.frames import server_frame
-from protocol.limits import HANDSHAKE_TIMEOUT_S
 from protocol.server import WireServer
 from protocol.socket import Socket
 from protocol.yjs.door_board import Boards
@@ -105,7 +104,7 @@ class HocuspocusConnection(DoorConnection):
 
     async def begin(self) -> None:
         """Give the client some time to be let in somewhere."""
-        self._handshake.set(trio.current_time() + HANDSHAKE_TIMEOUT_S)
+        self._handshake.set(trio.current_time() + self.server.handshake_timeout_s)
         await trio.lowlevel.checkpoint()
 
     def take(self, payload: bytes) -> Awaitable[None] | None:
