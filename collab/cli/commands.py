@@ -18,7 +18,8 @@ _COMMANDS: Final = (
         "collab.cli.serve:serve",
         "Run a server.",
         "collab serve --dev",
-        "collab serve --host 0.0.0.0 --data /var/lib/collab --tls-cert c.pem --tls-key k.pem",
+        "collab serve --host 0.0.0.0 --tls-cert c.pem --tls-key k.pem",
+        "collab serve --data /var/lib/collab --port 9000 --log-format json",
         "COLLAB_LOG_FORMAT=json collab serve --config /etc/collab.toml",
     ),
     (
@@ -33,7 +34,8 @@ _COMMANDS: Final = (
         "collab.cli.token:token",
         "Sign a token with the data directory's own key.",
         "collab token --user ann",
-        "collab token --user ann --org acme --role admin --ttl 86400 --data /var/lib/collab",
+        "collab token --user ann --ttl 86400 --data /var/lib/collab",
+        "collab token --user ann --org acme --role admin",
     ),
     (
         "call",
@@ -61,7 +63,7 @@ _COMMANDS: Final = (
         "collab.cli.notes:take_in",
         "Make a Markdown file the content of a note.",
         "collab notes import meeting:m1 m1.md --token dev:ann",
-        "pandoc plan.docx -t commonmark | collab notes import meeting:m1 - --token dev:ann",
+        "cat *.md | collab notes import meeting:m1 - --token dev:ann",
     ),
     (
         "config",
@@ -77,6 +79,10 @@ _COMMANDS: Final = (
         "collab doctor",
         "collab doctor --data /var/lib/collab",
     ),
+)
+# The command line library would write [ARGS...].
+_USAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {"follow": "Usage: collab follow [OPTIONS] TARGET [TOPICS...]"}
 )
 # Commands of two words stand under the first one.
 _GROUPS: Final[Mapping[str, str]] = MappingProxyType({"notes": "A note into a file, and back."})
@@ -94,7 +100,13 @@ def make_cli() -> App:
     for name, where, about, *examples in _COMMANDS:
         first, _, second = name.partition(" ")
         parent = groups[first] if second else app
-        parent.command(where, name=second or first, help=about, help_epilogue=_examples(*examples))
+        parent.command(
+            where,
+            name=second or first,
+            help=about,
+            usage=_USAGES.get(name),
+            help_epilogue=_examples(*examples),
+        )
     for group in groups.values():
         app.command(group)
     return app

@@ -17,19 +17,40 @@ from collab.config import setting_names
 from collab.identity import OwnKey, Signer
 from tests.collab.cli.conftest import Collab, Server
 
-COMMANDS = ("serve", "demo", "token", "call", "follow", "config", "doctor")
+COMMANDS = ("serve", "demo", "token", "call", "follow", "notes", "config", "doctor")
 
 
 def rows(text: str) -> list[dict[str, str]]:
     return [orjson.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_examples(collab: Collab, command: str) -> None:
-    """[O6.1] Every command explains itself, with examples."""
-    ended = collab(command, "--help")
+@pytest.mark.parametrize("command", [*COMMANDS, "notes export", "notes import"])
+def test_every_command_has_help_with_examples(
+    collab: Collab, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """[O6.1] Every command explains itself; its examples can be pasted from 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = collab(*command.split(), "--help")
     assert ended.code == 0
-    assert f"    collab {command}" in ended.out.partition("Examples:")[2]
+    if command == "notes":  # It only lists what stands below it.
+        assert {"export", "import"} <= set(ended.out.split())
+        return
+    examples = ended.out.partition("Examples:")[2].strip("\n").splitlines()
+    assert examples
+    for line in examples:
+        assert re.match(r"    (\S.*)?\bcollab ", line)  # Not the rest of the line above it.
+
+
+@pytest.mark.parametrize("command", ["call", "follow", "notes export", "notes import"])
+def test_usage_and_list_name_the_same_arguments(
+    collab: Collab, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """[O6.1] What the usage line names is what is explained below it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    usage, _, below = collab(*command.split(), "--help").out.partition("\n")
+    named = re.findall(r"[A-Z]+", usage.partition("[OPTIONS]")[2])
+    explained = re.findall(r"^│ [* ]  ([A-Z]+) ", below, re.MULTILINE)
+    assert named == explained
 
 
 def test_the_list_of_commands_is_complete(collab: Collab) -> None:
