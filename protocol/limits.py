@@ -74,6 +74,7 @@ FOLLOW_BUFFER_EVENTS_MAX: Final = 10_000
 CALLS_IN_FLIGHT_MAX: Final = 512  # Sent and unanswered; the rest waits in the client.
 LINK_QUEUE_MAX: Final = 4_096  # Small messages waiting for the socket; more means it is stuck.
 SERVER_FRAME_BYTES_MAX: Final = 8_388_608  # What a client takes; a snapshot may pass 1 MiB.
+TOO_BIG_CLOSES_MAX: Final = 2  # Closes with 1009 until what may have caused them is given up.
 DRAIN_WAIT_S: Final = 10.0  # For answers after the server's goodbye.
 PACE_PROBE_S: Final = 10.0  # Without a complaint about its rate for so long a client tries more.
 TOKEN_REFRESH_MARGIN_S: Final = 60.0  # How long before its end a token is replaced.

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, field
 
 from protocol.errors import ClientError
 
@@ -47,7 +47,11 @@ class LimitExceeded(ClientError):
 
 @define(eq=False)
 class TransportClosed(Exception):
-    """The connection is over: ``code`` is the WebSocket close code, if there was one."""
+    """The connection is over: ``code`` is the WebSocket close code, if there was one.
+
+    ``is_ours``: this side closed it, for what the server has sent.
+    """
 
     reason: str
     code: int | None = None
+    is_ours: bool = field(default=False, kw_only=True)

@@ -30,6 +30,7 @@ from protocol.client._follower import Inbox
 from protocol.client._items import PRESENCE_TOPIC, Event, SnapshotItem
 from protocol.client._rounds import admitted, is_cut_off, start_of
 from protocol.errors import ClientError, WireError
+from protocol.limits import TOO_BIG_CLOSES_MAX
 from protocol.messages import (
     ClientMessage,
     Cursor,
@@ -88,6 +89,8 @@ class Feed:
         self._seq = 0  # The wire subscription has delivered everything up to here.
         self._present: dict[str, Mapping[str, Any] | None] = {}
         self._is_admitting_singly = False  # After a refusal, to find whose it was.
+        self._too_big_closes = 0  # Sessions ended by a message too large, without progress since:
+        self._too_big_at: tuple[str | None, int] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -132,6 +135,19 @@ class Feed:
         """The session is gone, and the wire subscription with it."""
         self.state = FeedState.OFFLINE
 
+    def suspect(self) -> None:
+        """A message too large has ended the session: it may have been the next one of ours.
+
+        Who stands at the same place again and again would meet it for ever: tell everybody.
+        """
+        place = (self._epoch, self._seq)
+        self._too_big_closes = self._too_big_closes + 1 if place == self._too_big_at else 1
+        self._too_big_at = place
+        if self._too_big_closes >= TOO_BIG_CLOSES_MAX:
+            self.finish(
+                SubscriptionEnded("limit_exceeded", "what comes next is larger than we take")
+            )
+
     def retry(self) -> None:
         """The delay after a retryable answer is over."""
         if self.state is FeedState.WAITING:
@@ -139,7 +155,7 @@ class Feed:
             self.advance()
 
     def finish(self, error: ClientError) -> None:
-        """The client is at its end: tell everybody."""
+        """Serve nobody any more: tell everybody why."""
         for inbox in self.inboxes:
             inbox.finish(error)
         self.inboxes.clear()

@@ -83,10 +83,12 @@ class Feeds:
         for feed in list(self._feeds.values()):
             feed.link_up()
 
-    def link_down(self) -> None:
-        """The session is gone."""
+    def link_down(self, *, is_too_big: bool = False) -> None:
+        """The session is gone. *is_too_big*: for a message larger than this client takes."""
         self._is_up = False
         for feed in list(self._feeds.values()):
+            if is_too_big:
+                feed.suspect()
             feed.link_down()
             self._reap(feed)
 

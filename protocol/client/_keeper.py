@@ -31,6 +31,7 @@ from protocol.client._transport import Connector
 from protocol.errors import (
     CLOSE_BAD_PROTOCOL,
     CLOSE_FORBIDDEN,
+    CLOSE_TOO_BIG,
     CLOSE_UNAUTHENTICATED,
     CallFailed,
     ClientError,
@@ -174,12 +175,14 @@ class Keeper:
             return 0.0
         link = Link(self.subprotocol, self.queue, on_live=self._link_up, deliver=self._deliver)
         self._link = link
+        end = LinkEnd()
         try:
             end = await link.run(self._connect, self._url, token)
         finally:
             self._link = None
-            self.queue.link_lost()
-            self.feeds.link_down()
+            is_too_big = end.code == CLOSE_TOO_BIG
+            self.queue.link_lost(is_too_big=is_too_big)
+            self.feeds.link_down(is_too_big=is_too_big and end.is_ours)
         self.trouble = end.reason
         return self._delay_s(end)
 

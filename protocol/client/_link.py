@@ -54,6 +54,7 @@ class LinkEnd:
 
     reason: str = ""
     code: int | None = None  # WebSocket close code
+    is_ours: bool = False  # We closed it for what the server has sent.
     refusal: Error | None = None  # The answer to our hello, if it was not a welcome.
     reconnect_after_s: float | None = None
     lived_s: float = 0.0  # Time since the welcome.
@@ -113,7 +114,7 @@ class Link:
                 async with connect(url, self._subprotocol) as transport:
                     await self._hold(transport, token)
             except TransportClosed as closed:
-                self._finish(closed.reason, code=closed.code)
+                self._transport_closed(closed)
         self.is_live = False
         self._queue.changed = _nothing
         end = self._end or LinkEnd("the server did not answer in time")
@@ -153,7 +154,7 @@ class Link:
         try:
             await transport.send(encode_payload(hello, self._subprotocol))
         except TransportClosed as closed:
-            self._finish(closed.reason, code=closed.code)
+            self._transport_closed(closed)
             return
         async with trio.open_nursery() as self._tasks:
             await self._read(transport)
@@ -167,7 +168,7 @@ class Link:
                 self._heard += 1
                 self._take(message, transport)
         except TransportClosed as closed:
-            self._finish(closed.reason, code=closed.code)
+            self._transport_closed(closed)
         except WireError as error:
             self._abort(f"the server sent something unreadable: {error}")
 
@@ -218,7 +219,7 @@ class Link:
                 with trio.move_on_at(next_at if next_at > trio.current_time() else math.inf):
                     await self._writable.park()
         except TransportClosed as closed:
-            self._finish(closed.reason, code=closed.code)
+            self._transport_closed(closed)
 
     def _next_payload(self) -> Payload | None:
         if self._posted:
@@ -246,11 +247,14 @@ class Link:
 
     # ------------------------------------------------------------ ending
 
-    def _finish(self, reason: str, *, code: int | None = None) -> None:
+    def _transport_closed(self, closed: TransportClosed) -> None:
+        self._finish(closed.reason, code=closed.code, is_ours=closed.is_ours)
+
+    def _finish(self, reason: str, *, code: int | None = None, is_ours: bool = False) -> None:
         """End the session; the transport may still say goodbye."""
         if self._end is None:
             _LOG.debug("link ends: %s (%s)", reason, code)
-            self._end = LinkEnd(reason, code)
+            self._end = LinkEnd(reason, code, is_ours)
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
 

@@ -4,7 +4,8 @@
 
     waiting   --take-->      in flight   --answer-->          answered
     in flight --link_lost--> waiting     (repeatable: it has a key, or only reads)
-    in flight --link_lost--> answered    with CallAbandoned (not repeatable: outcome unknown)
+    in flight --link_lost--> answered    with CallAbandoned (not repeatable: outcome unknown; or
+                                         too large a message ended the connection, repeatedly)
     answered  --retry-->     waiting     (the server said that it may be tried again)
 
 Waiting calls leave in the order in which they were made, also those that go out again. A call
@@ -24,7 +25,7 @@ from attrs import define, field, frozen
 from protocol.client._errors import LimitExceeded
 from protocol.client._pace import Pace
 from protocol.errors import CallAbandoned, ClientClosed, ClientError
-from protocol.limits import CALLS_IN_FLIGHT_MAX
+from protocol.limits import CALLS_IN_FLIGHT_MAX, TOO_BIG_CLOSES_MAX
 
 
 @frozen
@@ -49,6 +50,7 @@ class OpenCall:
     was_sent: bool = False
     sent_at: float = -math.inf  # trio time, of the newest attempt
     in_flight: bool = False
+    too_big_closes: int = 0  # Connections that a message too large has ended meanwhile.
     answered: trio.Event = field(factory=trio.Event)
     answer: Answer | ClientError | None = None
 
@@ -135,15 +137,24 @@ class CallQueue:
             self.changed()
         return True
 
-    def link_lost(self) -> None:
-        """Queue again what may be sent twice; the outcome of the rest is unknown."""
+    def link_lost(self, *, is_too_big: bool = False) -> None:
+        """Queue again what may be sent twice; the outcome of the rest is unknown.
+
+        *is_too_big*: a message was too large for either side. What was in flight may be the cause,
+        so it goes out again a few times only.
+        """
         self._in_flight = 0
         self.pace = Pace()  # It was the old connection that was too busy.
         for call in list(self._open.values()):
-            if call.in_flight and call.is_repeatable:
+            if not call.in_flight:
+                continue
+            call.too_big_closes += is_too_big
+            if call.too_big_closes >= TOO_BIG_CLOSES_MAX:
+                call.settle(CallAbandoned("it, or its answer, is larger than a message may be"))
+            elif call.is_repeatable:
                 call.in_flight = False
                 self._wait(call)
-            elif call.in_flight:
+            else:
                 call.settle(CallAbandoned("the connection was lost before the answer"))
 
     def fail_all(self, error: ClientError) -> None:

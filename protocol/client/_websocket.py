@@ -18,7 +18,7 @@ import trio_websocket
 
 from protocol.client._errors import TransportClosed
 from protocol.client._transport import Connector, Payload, Transport
-from protocol.errors import ConnectFailed
+from protocol.errors import CLOSE_TOO_BIG, ConnectFailed
 from protocol.limits import GOODBYE_TIMEOUT_S, SERVER_FRAME_BYTES_MAX
 
 OpenTcp = Callable[[str, int], Awaitable[trio.abc.Stream]]
@@ -194,4 +194,6 @@ def _transport_closed(closed: Any) -> TransportClosed:
     reason = closed.reason
     if reason is None:
         return TransportClosed("closed")
-    return TransportClosed(reason.reason or reason.name, code=reason.code)
+    # The library does not tell who closed; but its own words for a large message hold our bound.
+    is_ours = reason.code == CLOSE_TOO_BIG and str(SERVER_FRAME_BYTES_MAX) in (reason.reason or "")
+    return TransportClosed(reason.reason or reason.name, code=reason.code, is_ours=is_ours)

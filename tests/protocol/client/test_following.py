@@ -10,6 +10,7 @@ import trio.testing
 
 from protocol.client import (
     Client,
+    ConnectionState,
     Cursor,
     Event,
     Follower,
@@ -19,7 +20,7 @@ from protocol.client import (
     SnapshotItem,
     SubscriptionEnded,
 )
-from protocol.errors import ClientClosed
+from protocol.errors import CLOSE_TOO_BIG, ClientClosed
 from protocol.limits import PRESENCE_BYTES_MAX, SUBSCRIPTIONS_MAX
 from protocol.messages import Error, Subscribe, Unsubscribe
 from tests.protocol.client.kit import OpenClient
@@ -222,6 +223,52 @@ async def test_an_error_to_a_live_subscription_ends_it(
         else:
             with pytest.raises(SubscriptionEnded, match="overloaded"):
                 await follower.__anext__()
+
+
+async def test_a_message_that_is_always_too_large_ends_its_followers(
+    client: Client, server: Server
+) -> None:
+    """[L2.12] After the second 1009 at one place they are told; progress in between counts."""
+
+    def refuse_large(message: Subscribe) -> None:
+        if message.target == "log:1":
+            server.session.wire.close("too large", CLOSE_TOO_BIG, is_ours=True)
+
+    async with (
+        client.follow("log:1", ["log"]) as follower,
+        client.follow("log:2", ["log"]) as other,
+    ):
+        for each in (follower, other):
+            await each.__anext__()
+        server.session.wire.close("too large", CLOSE_TOO_BIG, is_ours=True)
+        server.append("log:1", "log", "a")
+        server.append("log:2", "log", "b")
+        assert await take(follower, 1) == ["a"]
+        assert await take(other, 1) == ["b"]
+        server.on_subscribe = refuse_large  # The first of them ended at another place.
+        server.session.wire.close("too large", CLOSE_TOO_BIG, is_ours=True)
+        with pytest.raises(SubscriptionEnded, match="limit_exceeded"):
+            await follower.__anext__()
+        sessions = len(server.sessions)
+        await trio.sleep(60)
+        assert len(server.sessions) <= sessions + 1
+    async with client.follow("log:2", ["log"], cursor=other.cursor) as other:
+        server.append("log:2", "log", "c")
+        assert await take(other, 1) == ["c"]
+
+
+async def test_a_server_that_takes_no_large_message_ends_no_follower(
+    client: Client, server: Server
+) -> None:
+    """[L2.12] Its 1009 is about what we send."""
+    async with client.follow("log:1", ["log"]) as follower:
+        await follower.__anext__()
+        for _ in range(5):
+            server.session.wire.close("too large", CLOSE_TOO_BIG)
+            await client.wait_state(ConnectionState.OFFLINE)
+            await client.wait_state(ConnectionState.LIVE)
+        server.append("log:1", "log", "a")
+        assert await take(follower, 1) == ["a"]
 
 
 async def test_leaving_the_block_ends_iteration_elsewhere(client: Client, server: Server) -> None:

@@ -15,6 +15,7 @@ from protocol.client._backoff import Backoff
 from protocol.errors import (
     CLOSE_BAD_PROTOCOL,
     CLOSE_FORBIDDEN,
+    CLOSE_TOO_BIG,
     CLOSE_UNAUTHENTICATED,
     CallAbandoned,
     CallFailed,
@@ -100,6 +101,24 @@ async def test_a_read_is_asked_again_and_a_call_without_key_is_not(
     with pytest.raises(CallAbandoned, match="connection was lost"):
         await client.call("log:1", "append", {"data": "a"}, key=NO_KEY)
     assert len(server.calls) == 3
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_a_call_that_ends_every_connection_is_given_up(
+    client: Client, server: Server, is_ours: bool
+) -> None:
+    """[L1.10] Too large for the server, or its answer for us: sent twice, and no more."""
+
+    def hang_up(call: Call) -> bool:
+        if call.args:
+            server.session.wire.close("too large", CLOSE_TOO_BIG, is_ours=is_ours)
+        return bool(call.args)
+
+    server.on_call = hang_up
+    with pytest.raises(CallAbandoned, match="larger than a message may be"):
+        await client.call("log:1", "read", {"all": True})
+    assert len(server.calls) == 2
+    assert await client.call("log:1", "read") == 0
 
 
 async def test_followers_go_on_without_gap_or_duplicate(client: Client, server: Server) -> None:

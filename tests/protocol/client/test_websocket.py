@@ -16,8 +16,9 @@ import trio
 import trio_websocket
 import trustme
 
-from protocol.client import Client, ConnectionState, Event, open_client
+from protocol.client import Client, ConnectionState, Event, SubscriptionEnded, open_client
 from protocol.errors import ConnectFailed
+from protocol.limits import TOO_BIG_CLOSES_MAX
 from tests.protocol.client.server import Server
 
 IN_REAL_TIME = True
@@ -97,6 +98,23 @@ async def test_large_messages_pass_both_ways() -> None:
             async with client.follow("log:1", ["log"]) as follower:
                 snapshot = await follower.__anext__()
                 assert sum(len(text) for text in snapshot.topics["log"]) == 3_000_000
+
+
+async def test_a_snapshot_that_is_too_large_is_told_to_its_follower() -> None:
+    """[L2.12] The library's own 1009 is known for ours."""
+    server = Server()
+    for _ in range(9):
+        server.append("log:1", "log", "x" * 1_000_000)
+    with trio.fail_after(10):
+        async with (
+            listening(speaking(server)) as (port, _),
+            client_of(port) as client,
+            client.follow("log:1", ["log"]) as follower,
+        ):
+            with pytest.raises(SubscriptionEnded, match="limit_exceeded"):
+                await follower.__anext__()
+            assert len(server.sessions) == TOO_BIG_CLOSES_MAX
+            assert await client.call("log:2", "read") == 0
 
 
 async def test_it_works_over_tls() -> None:

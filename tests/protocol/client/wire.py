@@ -64,9 +64,10 @@ class Wire:
         if self.down.closed is None:
             self._pass(self.down, payload)
 
-    def close(self, reason: str, code: int | None) -> None:
+    def close(self, reason: str, code: int | None, *, is_ours: bool = False) -> None:
+        """Close it; *is_ours*: for what the client makes of it, the client did."""
         self.up.close(TransportClosed(reason, code))
-        self.down.close(TransportClosed(reason, code))
+        self.down.close(TransportClosed(reason, code, is_ours=is_ours))
 
     # ------------------------------------------------------------ the client's end
 
