@@ -62,8 +62,7 @@ async def test_a_crash_loop_at_start_up_ends_in_a_rest(
         assert system.counters.crashes == 4
         errors = [record for record in caplog.records if record.levelno == logging.ERROR]
         assert [record.getMessage() for record in errors] == [
-            "probe:a rests for 8 s: 4 crashes in 5 s,"
-            " the last while activating: ValueError"
+            "probe:a rests for 8 s: 4 crashes in 5 s, the last while activating: ValueError"
         ]
         await trio.sleep(3)
         assert not system.is_active("probe", "a")

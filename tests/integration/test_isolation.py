@@ -175,7 +175,7 @@ async def test_many_changes_leave_one_signal_per_list(
     """[V4.10] What a list shows last is all that waits for it, however often it changed."""
     app = server.app
     forget = app.store.forget_signals_soon
-    app.store.forget_signals_soon = lambda _ids: None  # type: ignore[method-assign]
+    app.store.forget_signals_soon = lambda ids: None  # type: ignore[method-assign]  # noqa: ARG005
     for n in range(10):
         await people["ann"].call(TARGET, "meeting.update", {"title": f"Board {n}"})
     waiting = await app.store.pending_signals(after=0, limit=100)

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from protocol.limits import NOTICES_BURST, NOTICES_PER_S
-from protocol.messages import Call, Hello
+from protocol.messages import SUBPROTOCOL_JSON, Call, Hello
 from protocol.notices import Notices
 from tests.integration.wires import wired
 from tests.protocol.fakes import FakeClient, FakeSocket
@@ -27,7 +27,7 @@ async def test_bad_input_leaves_a_line_under_the_sessions_id(
         ann.send(Call(ref=7, target="chat:c1", op="messages.post", args={"text": [SECRET]}))
         ann.send(Call(ref=8, target="chat:c1", op="chat.get"))
         await ann.receive_all()
-        socket = FakeSocket(ann.socket.subprotocol)
+        socket = FakeSocket(SUBPROTOCOL_JSON)
         server.nursery.start_soon(server.wire.handle, socket)
         stranger = FakeClient(socket)
         stranger.send(Hello(token=SECRET))
