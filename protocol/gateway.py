@@ -181,7 +181,7 @@ class Subscription(Protocol):
         ...
 
     def fail(self, error: WireError) -> None:
-        """First answer: refused."""
+        """First answer: refused. Later (no fresh snapshot): over, and ``unsubscribe`` comes."""
         ...
 
     def deliver(self, frame: EventFrame) -> None:
@@ -237,7 +237,7 @@ class Gateway(Protocol):
         ...
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """The client left or its connection is gone; deliver nothing more."""
+        """It is over, and you have not ended it: deliver nothing more. Once per subscription."""
         ...
 
     async def catch_up(self, subscription: Subscription) -> None:
