@@ -203,7 +203,6 @@ async def test_what_on_message_raises_ends_serve_with_it(
     session.answer = fail
     async with connected(session) as client:
         await client.send(frame(TEXT, b"a", fin=not is_slow) + frame(CONTINUATION) * is_slow)
-        await client.send(frame(CLOSE) * is_slow)
         assert await client.read_close() == 1011
         await session.ended.wait()
         assert isinstance(session.error, ArithmeticError)
