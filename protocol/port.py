@@ -215,6 +215,13 @@ class _Port:
         except Exception:
             # A fault in one connection must not end the others.
             logger.exception("a connection's handler failed: %s", peer)
+        except BaseExceptionGroup as group:
+            # The same, while the port is being cancelled: the cancellation goes on.
+            faults, rest = group.split(Exception)
+            if faults is not None:
+                logger.exception("a connection's handler failed: %s", peer, exc_info=faults)
+            if rest is not None:
+                raise rest from None
         finally:
             self._connections -= 1
             if self._by_address[address] == 1:

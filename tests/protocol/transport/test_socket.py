@@ -204,10 +204,26 @@ async def test_what_on_message_raises_ends_serve_with_it(
     async with connected(session) as client:
         await client.send(frame(TEXT, b"a", fin=not is_slow) + frame(CONTINUATION) * is_slow)
         assert await client.read_close() == 1011
+        await client.send(frame(CLOSE) * is_slow)
         await session.ended.wait()
         assert isinstance(session.error, ArithmeticError)
         assert session.seen == [b"a"]
         await client.read_to_end()
+    assert "handler failed" in caplog.text
+
+
+async def test_a_fault_while_the_port_is_cancelled_ends_nothing_else(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    """[T6.1] A handler that fails just before the end is in the log, and that is all."""
+
+    def fail(payload: bytes) -> None:
+        raise ArithmeticError(payload)
+
+    session.answer = fail
+    async with connected(session) as client:
+        await client.send(frame(TEXT, b"a", fin=False) + frame(CONTINUATION))
+        assert await client.read_close() == 1011  # Our half of the handshake waits for the other.
     assert "handler failed" in caplog.text
 
 
