@@ -288,6 +288,9 @@ class _Port:
             try:
                 await route.handler(opened)
                 code = CLOSE_NORMAL
+            except Exception:
+                # Told here: a cancellation while it is finished would take the fault's place.
+                logger.exception("a connection's handler failed: %s", opened.peer)
             finally:
                 await opened.finish(code)
             nursery.cancel_scope.cancel()
