@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 import trio
+import trio.testing
 
 from actors import Batch, Journal, JournalConflict
 from collab.kind import Item, Listings, Put, Remove
@@ -183,11 +184,13 @@ class StoreContract:
             first = await store.pending_signals(after=0, limit=9)
             assert [signal.payload for signal in first] == stored
         async with open_store_again() as store:
+            rows = [SignalRow("user:u", b"new 0", 0, slot="list")]
+            await store.append(Batch("chat:a", 2, [b"e"], rows))
             async with trio.open_nursery() as nursery:
-                for n in range(3):
+                for n in (1, 2):  # Into one group, in this order.
                     rows = [SignalRow("user:u", b"new %d" % n, 0, slot="list")]
                     nursery.start_soon(store.append, Batch("chat:a", 2 + n, [b"e"], rows))
-                    await trio.lowlevel.checkpoint()
+                    await trio.testing.wait_all_tasks_blocked()
             pending = await store.pending_signals(after=0, limit=9)
             assert [signal.payload for signal in pending] == [*stored[1:], b"new 2"]
             newest = pending[-1]
