@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-import trio_websocket
 
+from protocol.client import TransportClosed, websocket_connector
 from tests.server.running import serving
 
 
@@ -16,16 +16,15 @@ async def test_the_operators_bounds_hold(tmp_path: Path) -> None:
     rate = ("--message-rate-per-s", "1", "--message-burst", "5")
     async with serving(tmp_path, "--dev", *rate, "--frame-bytes-max", "16384") as server:
         url = server.url.replace("http", "ws", 1) + "/v1"
-        async with trio_websocket.open_websocket_url(url, subprotocols=["collab.v1.json"]) as ws:
-            await ws.send_message('{"t": "hello", "token": "dev:ann"}')
+        async with websocket_connector()(url, "collab.v1.json") as wire:
+            await wire.send('{"t": "hello", "token": "dev:ann"}')
             for n in range(6):
-                await ws.send_message(f'{{"t": "ping", "n": {n}}}')
-            answers = [json.loads(await ws.get_message()) for _ in range(7)]
+                await wire.send(f'{{"t": "ping", "n": {n}}}')
+            answers = [json.loads(await wire.receive()) for _ in range(7)]
             assert [answer["t"] for answer in answers] == ["welcome", *["pong"] * 4, *["error"] * 2]
             assert answers[-1]["code"] == "rate_limited"
             assert answers[-1]["retry_after_ms"] > 0
-            await ws.send_message("x" * 16_385)
-            with pytest.raises(trio_websocket.ConnectionClosed) as closed:
-                await ws.get_message()
-            assert closed.value.reason is not None
-            assert closed.value.reason.code == 1009
+            await wire.send("x" * 16_385)
+            with pytest.raises(TransportClosed) as closed:
+                await wire.receive()
+            assert closed.value.code == 1009
