@@ -67,6 +67,8 @@ def judge(
     if not fresh and not report.deletes:
         return Known()
     _check_history(log, report)
+    # Before anything is kept, also aside: a branch is applied whenever somebody looks at it.
+    plan = _plan(log, update, report)
     owners = log.clients
     new_clients: list[int] = []
     for client in fresh:
@@ -78,7 +80,7 @@ def judge(
     if len(new_clients) > 1 and clocks and _stands_alone(report, clocks.keys()):
         return UnknownHistory(is_foreign=False)
     _check_bounds(log, report, user_id, len(new_clients))
-    return Admitted(new_clients, _plan(log, update, report))
+    return Admitted(new_clients, plan)
 
 
 def _plan(log: NotesLog, update: bytes, report: UpdateReport) -> NestingPlan:

@@ -274,6 +274,25 @@ async def test_unknown_history_is_neither_merged_nor_lost(pad: PadStage) -> None
     assert (await pad.look("ann", ListBranches()))["branches"] == []
 
 
+def deep_stranger(depth: int) -> bytes:
+    """Return two unknown authors' update: arrays *depth* deep, the outermost deleted."""
+    arrays = varuint(depth) + varuint(77) + b"\x00" + b"\x07\x01\x01d\x00"
+    arrays += b"".join(b"\x07\x00" + varuint(77) + varuint(n) + b"\x00" for n in range(depth - 1))
+    other = b"\x01" + varuint(78) + b"\x00" + b"\x04\x01\x01z\x01a"
+    return b"\x02" + other + arrays + b"\x01" + varuint(77) + b"\x01\x00\x01"
+
+
+def test_what_no_document_could_bear_is_not_kept_aside_either(pad: PadStage) -> None:
+    """[N4.6] Nested too deeply for the library's stack: refused, not kept as a branch."""
+    ann = Editor(1)
+    pad.edit("ann", ann.write(0, "ours"))
+    with pytest.raises(NotesMalformed):
+        pad.edit("ben", deep_stranger(200))
+    with pytest.raises(NotesBranched):
+        pad.edit("ben", deep_stranger(20))
+    assert [type(event) for _stamp, event in pad.history].count(BranchOpened) == 1
+
+
 def test_offline_edits_of_several_sessions_are_merged(pad: PadStage) -> None:
     """[N4.2] New ids that build on what the document knows are the sender's own work."""
     ann = Editor(1)
