@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any, Final, NamedTuple
 
 from pycrdt import Array, Map, Text, XmlElement, XmlFragment, XmlText
@@ -75,9 +75,10 @@ def alike_text(new: Text | XmlText, old: Text | XmlText) -> None:
     """Make *new* read like *old*, formatting and embedded values included."""
     have, want = list(_pieces(new)), list(_pieces(old))
     values = {_sign(value): value for value, _ in old.diff() if not isinstance(value, str)}
+    starts = list(accumulate((sum(map(_len, piece)) for piece in have), initial=0))
     for tag, i1, i2, j1, j2 in reversed(_differences(have, want)):
         if tag != "equal":
-            start = sum(_len(cell) for piece in have[:i1] for cell in piece)
+            start = starts[i1]
             gone = [cell for piece in have[i1:i2] for cell in piece]
             come = [cell for piece in want[j1:j2] for cell in piece]
             _replace(new, start, gone, come, values)
@@ -121,7 +122,13 @@ def _differences(
 ) -> Sequence[tuple[str, int, int, int, int]]:
     if len(have) + len(want) > _PIECES_COMPARED_MAX:
         return [("replace", 0, len(have), 0, len(want))]
-    return SequenceMatcher(None, have, want, autojunk=False).get_opcodes()
+    # Compared by number: a piece is hashed once instead of at every look. Pieces that come again
+    # and again are no landmarks (autojunk): with them the comparison would be cubic.
+    numbers: dict[tuple[_Cell, ...], int] = {}
+    had, wanted = (
+        [numbers.setdefault(piece, len(numbers)) for piece in side] for side in (have, want)
+    )
+    return SequenceMatcher(None, had, wanted, autojunk=True).get_opcodes()
 
 
 def _replace(
