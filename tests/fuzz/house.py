@@ -1,0 +1,187 @@
+"""One pad that is played hard: commands as the live shell, crashes as the kernel has them.
+
+``play`` is ``collab.live`` and the kernel's hot loop in one: study, decide, evolve through the
+journaled form, rows; a refusal leaves everything as it was; whatever else comes out is a crash,
+and the pad is replayed from its journal. Every synchronous step is timed.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Final, TypeVar
+
+import attrs
+import pycrdt
+
+from collab.errors import CollabError
+from collab.notes import EditNotes, NotesLog
+from collab.notes.errors import NotesMalformed
+from protocol.structure import pack, unpack
+from protocol.yjs import decode_state_vector
+from tests.collab.notes.pad import Pad, PadStage
+from tests.fuzz.reading import shown
+
+T = TypeVar("T")
+TARGET: Final = "pad:k"
+ACCEPTED: Final = "accepted"
+KNOWN: Final = "known"
+PANIC: Final = "panic"  # With what it says behind it.
+
+
+class StepClock:
+    """Measures synchronous steps in CPU time of this thread, without garbage collection."""
+
+    def __init__(self) -> None:
+        self.slowest_ms = 0.0  # Since it was looked at last; the reader sets it to 0.
+        self.slowest_gc_ms = 0.0
+        self._started = 0.0
+        self._gc_started = 0.0
+        self._gc_s = 0.0
+        gc.callbacks.append(self._collecting)
+
+    def close(self) -> None:
+        """Measure no more."""
+        gc.callbacks.remove(self._collecting)
+
+    def _collecting(self, phase: str, _about: dict[str, int]) -> None:
+        now = time.thread_time()
+        if phase == "start":
+            self._gc_started = now
+        else:
+            self._gc_s += now - self._gc_started
+            self.slowest_gc_ms = max(self.slowest_gc_ms, (now - self._gc_started) * 1_000)
+
+    def start(self) -> None:
+        """Begin a step."""
+        self._gc_s = 0.0
+        self._started = time.thread_time()
+
+    def stop(self) -> None:
+        """End it."""
+        took_s = time.thread_time() - self._started - self._gc_s
+        self.slowest_ms = max(self.slowest_ms, took_s * 1_000)
+
+    @types.coroutine
+    def steps_of(self, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Await *work*, timing what it does between two yields to the event loop."""
+        answer: Any = None
+        while True:
+            self.start()
+            try:
+                request = work.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            finally:
+                self.stop()
+            answer = yield request
+
+
+class House(PadStage):
+    """A pad with a clock on it. ``PadStage`` proves rules; this one plays thousands of updates."""
+
+    def __init__(self, clock: StepClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    @property
+    def log(self) -> NotesLog:
+        return self.state.notes
+
+    async def play(self, who: str, update: bytes) -> str:
+        """Play an edit; return ``ACCEPTED``, ``KNOWN``, the refusal's code, or ``PANIC…``."""
+        return await self.play_command(who, EditNotes(update=update))
+
+    async def play_command(self, who: str, command: Any) -> str:
+        """Play any command; see ``play``."""
+        self.now_ms += 40
+        before = self.seq
+        try:
+            study = self.kind.study(self.state, command, self.caller(who), TARGET, self.rows)
+            if study is not None:
+                await self.clock.steps_of(study())  # type: ignore[arg-type]
+            self._timed(lambda: self._decide(who, command))
+        except CollabError as refusal:
+            return code_of(refusal)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the kernel calls it a crash.
+            self.crash()
+            return f"{PANIC} {type(error).__name__}: {error}"
+        return ACCEPTED if self.seq > before else KNOWN
+
+    async def look_hard(self, who: str, query: Any) -> str:
+        """Answer a query; see ``play``."""
+        try:
+            await self.look(who, query)
+        except CollabError as refusal:
+            return code_of(refusal)
+        except Exception as error:  # noqa: BLE001 -- as above.
+            self.crash()
+            return f"{PANIC} {type(error).__name__}: {error}"
+        return KNOWN
+
+    def _timed(self, step: Callable[[], T]) -> T:
+        self.clock.start()
+        try:
+            return step()
+        finally:
+            self.clock.stop()
+
+    def _decide(self, who: Any, command: Any) -> Any:
+        outcome = self.kind.commands[type(command)](self.state, command, self.context(who))
+        self.happen(who, outcome.events)
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        return outcome.value
+
+    def journal(self) -> list[bytes]:
+        """Return every update that was accepted, in order."""
+        return [event.update for _, event in self.history if hasattr(event, "update")]
+
+    # ------------------------------------------------------------ what must hold at any moment
+
+    def problems(self) -> tuple[list[str], bool]:
+        """Return what does not hold, and whether a copy puts contested neighbours otherwise."""
+        found: list[str] = []
+        try:
+            self.kind.settle(self.state)
+            is_contested = self._compare(found)
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            found.append(f"{type(error).__name__}: {error}")
+            return found, False
+        return found, is_contested
+
+    def _compare(self, found: list[str]) -> bool:
+        live, loaded, replayed = self.state, unpack(pack(self.state), Pad), self.replayed()
+        clocks, whole = dict(live.notes.doc.clocks), live.notes.doc.whole()
+        for name, other in (("loaded", loaded), ("replayed", replayed)):
+            if other.notes.doc.clocks != clocks:
+                found.append(f"{name}: other clocks")
+            if other.notes.doc.index.state != clocks:
+                found.append(f"{name}: the index knows other clocks")
+            if _beside(other.notes) != _beside(live.notes):
+                found.append(f"{name}: other owners, roots, branches or moments")
+        seen = shown(whole)
+        if shown(replayed.notes.doc.whole()) != seen:
+            found.append("the replay of the journal shows something else")
+        fresh: pycrdt.Doc[Any] = pycrdt.Doc()
+        fresh.apply_update(pycrdt.merge_updates(b"\0\0", whole, loaded.notes.doc.saved))
+        if decode_state_vector(fresh.get_state()) != clocks:
+            found.append("merged into a fresh document it has other clocks")
+        return seen not in (shown(loaded.notes.doc.whole()), shown(fresh.get_update()))
+
+
+def _beside(log: NotesLog) -> dict[str, Any]:
+    """Return what a document's actor keeps beside the document."""
+    return attrs.asdict(log, filter=lambda at, _: at.init and at.name != "doc", recurse=False)
+
+
+def code_of(refusal: CollabError) -> str:
+    """Return the code, and for malformed bytes the reason as well."""
+    if type(refusal) is NotesMalformed:
+        return f"{refusal.code}: {refusal.message.split(':')[0]}"
+    return refusal.code
