@@ -10,8 +10,9 @@ from typing import Final
 
 import trio
 
-from collab.notes.commands import RestoreNotes, UndoNotes
-from tests.fuzz.house import House, StepClock
+from collab.notes.commands import ExportNotes, RestoreNotes, UndoNotes
+from protocol.yjs.reader import varstring
+from tests.fuzz.house import ACCEPTED, KNOWN, House, StepClock
 from tests.fuzz.tally import STALL_MS
 from tests.protocol.yjs import building as b
 
@@ -22,7 +23,7 @@ async def restore(house: House) -> bool:
     """Words among the items of a list; the CRDT library never comes back from reading them."""
     await house.play("eve", b.one(b.values(NULL, parent="a")))
     await house.play("eve", b.update(b.section(1, 1, b.text("x😀y", origin=(1, 0)))))
-    return await house.play_command("ann", RestoreNotes(seq=1)) == "accepted"
+    return await house.play_command("ann", RestoreNotes(seq=1)) == ACCEPTED
 
 
 async def undo(house: House) -> bool:
@@ -32,7 +33,21 @@ async def undo(house: House) -> bool:
     await house.play("eve", b.update(deletes=[b.deletions(7, (0, 2))]))
     house.restart()
     await house.play("eve", b.one(b.text("x", parent=(7, 0)), client=7, clock=2))
-    return await house.play_command("ann", UndoNotes()) == "accepted"
+    return await house.play_command("ann", UndoNotes()) == ACCEPTED
+
+
+async def export(house: House) -> bool:
+    """Something that is no XML among the children of an element."""
+    structs = b.shared(3, "p"), b.values(NULL, parent=(1, 0))
+    await house.play("eve", b.update(b.section(1, 0, *structs)))
+    return await house.look_hard("ann", ExportNotes(root="t")) == KNOWN
+
+
+async def restore_map(house: House) -> bool:
+    """A mark as the value of a map's key: the key is listed and cannot be read."""
+    await house.play("eve", b.one(b.item(varstring("bold") + varstring("true"), kind=6, key="k")))
+    await house.play("ann", b.one(b.values(NULL, key="j"), client=99))
+    return await house.play_command("ann", RestoreNotes(seq=1)) == ACCEPTED
 
 
 async def crossing(house: House) -> bool:
@@ -44,7 +59,13 @@ async def crossing(house: House) -> bool:
 
 
 GAPS: Final[Mapping[str, Callable[[House], Awaitable[bool]]]] = MappingProxyType(
-    {"restore": restore, "undo": undo, "crossing": crossing}
+    {
+        "restore": restore,
+        "restore_map": restore_map,
+        "undo": undo,
+        "export": export,
+        "crossing": crossing,
+    }
 )
 
 
