@@ -13,7 +13,7 @@ the first reader of one at rest gets the saved bytes as they are.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -67,12 +67,27 @@ def no_panic() -> Iterator[None]:
         raise DocumentFault(f"panic: {error}") from error
 
 
+@contextmanager
+def observed(
+    doc: pycrdt.Doc[Any], told: Callable[[pycrdt.TransactionEvent], None]
+) -> Iterator[None]:
+    """Tell *told* of every transaction that changes *doc*, until the end of the block.
+
+    An observed document is never freed: the library holds the observer, which holds the document,
+    where the garbage collector cannot see it.
+    """
+    subscription = doc.observe(told)
+    try:
+        yield
+    finally:
+        doc.unobserve(subscription)
+
+
 class _Live:
     """A built document, and what is known of it."""
 
     __slots__ = (
         "added_bytes",
-        "changes",
         "clocks",
         "doc",
         "holds_back",
@@ -83,17 +98,12 @@ class _Live:
 
     def __init__(self) -> None:
         self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
-        self.changes = 0  # Transactions that changed something.
         self.clocks: dict[int, int] = {}  # The state vector.
         self.index: NestingIndex | None = None  # Built for the first edit.
         self.whole: bytes | None = None  # The encoded state, until the next change.
         self.holds_back = False  # It has updates that wait for something: a bug, or damage.
         self.measured_bytes = 0  # Of the encoded state, when it was encoded last;
         self.added_bytes = 0  # and of the updates since.
-        self.doc.observe(self._changed)
-
-    def _changed(self, _event: pycrdt.TransactionEvent) -> None:
-        self.changes += 1
 
 
 @define
@@ -115,8 +125,8 @@ class SharedDoc:
           DocumentFault: it could not be applied whole. The document is unusable then.
         """
         live = self._opened()
-        before = live.changes
-        with no_panic(), live.doc.transaction():
+        changes: list[object] = []
+        with no_panic(), observed(live.doc, changes.append), live.doc.transaction():
             live.doc.apply_update(update)
             state = live.doc.get_state()
         for client, (_, end) in report.clocks.items():
@@ -125,7 +135,7 @@ class SharedDoc:
             if varuint(client) + varuint(clock) not in state:
                 raise DocumentFault(f"client {client} did not advance to {clock}")
             live.clocks[client] = clock
-        if live.changes == before:
+        if not changes:
             return False
         assert live.index is not None, "the plan was made with it"
         live.index.commit(plan)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pycrdt
 from pycrdt import Array, Doc, Map, Text, XmlFragment
 
-from collab.notes.document import EMPTY, no_panic
+from collab.notes.document import EMPTY, no_panic, observed
 from collab.notes.likeness import alike_array, alike_children, alike_map, alike_text
 
 _FOR_EVER_MS: Final = 2**40  # All of a burst is taken back in one step.
@@ -101,8 +101,7 @@ def joined(whole: bytes, branch: bytes) -> bytes:
 def _change_of(doc: Doc[Any], work: Callable[[], object]) -> bytes:
     """Return what *work* changes in *doc*, in one transaction."""
     updates: list[bytes] = []
-    with no_panic():
-        doc.observe(lambda event: updates.append(event.update))
+    with no_panic(), observed(doc, lambda event: updates.append(event.update)):
         work()
     assert len(updates) <= 1, "one transaction"
     return updates[0] if updates else EMPTY

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, assert_never
 
 from pycrdt import Doc
 
+from collab.notes.document import observed
 from collab.notes.markdown.as_html import html_of_blocks, html_of_text, html_page
 from collab.notes.markdown.as_markdown import markdown_of_blocks
 from collab.notes.markdown.as_text import text_of_blocks
@@ -109,8 +110,8 @@ def import_update(
     doc.apply_update(state)
     root = main_root(doc) if root is None else root
     updates: list[bytes] = []
-    doc.observe(lambda event: updates.append(event.update))
-    from_markdown(doc, root, markdown)
+    with observed(doc, lambda event: updates.append(event.update)):
+        from_markdown(doc, root, markdown)
     return root, updates[0] if updates else NOTHING
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from typing import Any
+
+import pycrdt
 import pytest
 
 from collab.notes.document import EMPTY, SharedDoc
 from collab.notes.errors import DocumentFault
+from collab.notes.markdown import import_update
+from collab.notes.rewriting import change_to, undone
 from protocol.yjs import walk
 from tests.collab.notes.pad import Editor
 
@@ -52,3 +59,27 @@ def test_a_cold_document_is_opened_in_slices() -> None:
     assert sum(1 for _ in doc.open_steps()) >= 5
     assert doc.is_ready
     assert doc.whole() == ann.whole()
+
+
+def _documents() -> weakref.WeakSet[pycrdt.Doc[Any]]:
+    """Return those that are alive."""
+    gc.collect()
+    return weakref.WeakSet(one for one in gc.get_objects() if isinstance(one, pycrdt.Doc))
+
+
+def test_a_document_that_is_dropped_leaves_memory() -> None:
+    """[N1.8] Neither an edited document nor a draft is kept alive by what looked at its changes."""
+    ann = Editor(1)
+    first, second = ann.write(0, "hello"), ann.write(5, " you")
+    before = _documents()
+    doc = SharedDoc()
+    for update in (first, second):
+        report = walk(update)
+        assert doc.apply(update, report, doc.index.plan(report))
+        doc.take_in(update)
+    assert change_to(doc.whole(), first, {"t": "text"}, 7) != EMPTY
+    assert undone(first, [(True, second)], doc.whole(), {"t": "text"}, 8) != EMPTY
+    assert import_update(doc.whole(), "t", "else", client_id=9)[1] != EMPTY
+    assert _documents() - before
+    del doc
+    assert not _documents() - before
