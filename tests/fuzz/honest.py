@@ -7,11 +7,31 @@ from typing import Any, Final
 
 import pycrdt
 
-from tests.collab.notes.pad import Editor
+from collab.notes.document import observed
 
 WORDS: Final = ("a", "é", "🙂", "word ", "\n", "some more words, ", "한글")
 PLACES_MAX: Final = 400  # A text longer than that is cut, so that rounds stay quick.
 CLIENT_ID_MAX: Final = 2**32
+
+
+class Editor:
+    """One client's document; ``sent`` are its own updates that nobody has taken yet.
+
+    It is observed only while it is edited, so that thousands of them leave memory.
+    """
+
+    def __init__(self, client_id: int) -> None:
+        self.doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client_id)
+        self.sent: list[bytes] = []
+
+    def take(self, update: bytes) -> None:
+        """Apply what others wrote."""
+        self.doc.apply_update(update)
+
+    @property
+    def text(self) -> pycrdt.Text:
+        text: pycrdt.Text = self.doc.get("t", type=pycrdt.Text)
+        return text
 
 
 def new_editor(rng: Random, whole: bytes) -> Editor:
@@ -27,8 +47,10 @@ def scribble(rng: Random, editor: Editor) -> bool:
     The library's typed access to a document fails where an attacker put what does not belong there
     (words among list items). That is trouble of a client which reads; its document is dropped.
     """
+    edit = rng.choice((_write, _write, _write, _draw, _note, _list))
     try:
-        rng.choice((_write, _write, _write, _draw, _note, _list))(rng, editor)
+        with observed(editor.doc, lambda event: editor.sent.append(event.update)):
+            edit(rng, editor)
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise

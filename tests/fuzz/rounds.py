@@ -22,9 +22,8 @@ from collab.notes.commands import (
     UndoNotes,
 )
 from protocol.yjs import Id, walk
-from tests.collab.notes.pad import Editor
 from tests.fuzz.crafted import Ground, attack
-from tests.fuzz.honest import new_editor, scribble
+from tests.fuzz.honest import Editor, new_editor, scribble
 from tests.fuzz.house import ACCEPTED, House
 from tests.protocol.yjs import building as b
 from tests.protocol.yjs.mutations import Inventor, mutate
@@ -100,7 +99,7 @@ class Round:
                 return []
         sent, editor.sent = editor.sent, []
         if self.rng.random() < 0.05:
-            sent.append(editor.whole())
+            sent.append(editor.doc.get_update())
         return [Step(who, update, editor=editor) for update in sent]
 
     def _editor(self, who: str) -> Editor:
