@@ -148,11 +148,14 @@ async def test_follow_ends_with_its_reader_on_a_quiet_target(server: Server) -> 
         stdout=subprocess.PIPE,
         env=environment(),
     )
-    with trio.fail_after(10):
-        assert process.stdout is not None
-        assert b"snapshot" in await process.stdout.receive_some()
-        await process.stdout.aclose()
-        assert await process.wait() == ExitCode.DONE
+    try:
+        with trio.fail_after(10):
+            assert process.stdout is not None
+            assert b"snapshot" in await process.stdout.receive_some()
+            await process.stdout.aclose()
+            assert await process.wait() == ExitCode.DONE
+    finally:
+        process.kill()
 
 
 async def test_the_demo_plays_a_meeting_and_ends_again_and_again(tmp_path: Path) -> None:
