@@ -20,15 +20,15 @@ from tests.fuzz.notes import ROOT, Run, line_of, run
 from tests.fuzz.tally import STALL_MS, Tally
 
 
-def test_thousands_of_bad_updates_do_no_harm(tmp_path: Path) -> None:
+def test_hundreds_of_bad_updates_do_no_harm(tmp_path: Path) -> None:
     """[N8.1] No crash, panic or stall; what is saved and what is replayed are the document."""
-    counts = run(updates=2_000, seed=1, workers=1, folder=tmp_path)
+    counts = run(updates=500, seed=1, workers=1, folder=tmp_path)
     assert counts.is_clean, counts.findings
-    assert counts.updates >= 2_000
-    assert counts.accepted > 700
-    assert len(counts.refused) > 20, "many sorts of trouble were met"
-    assert counts.checkpoints > 20
-    assert counts.restarts > 5
+    assert counts.updates >= 500
+    assert counts.accepted > 150
+    assert len(counts.refused) > 10, "many sorts of trouble were met"
+    assert counts.checkpoints > 4
+    assert counts.restarts > 1
 
 
 @pytest.mark.long

