@@ -10,8 +10,11 @@ from typing import Annotated
 import trio
 from cyclopts import App, Parameter
 
+from loadtest.concluding import conclude
 from loadtest.idle import IdleSettings
 from loadtest.idle import idle as run_idle
+from loadtest.meetings import MeetingsOptions
+from loadtest.meetings import meetings as run_meetings
 from loadtest.replay import ReplaySettings, is_clean
 from loadtest.replay import replay as run_replay
 from loadtest.trace import TraceSettings, is_exact
@@ -86,6 +89,15 @@ def trace(
     report = trio.run(run_trace, settings)
     print(json.dumps(report))
     sys.exit(0 if is_exact(report) else 1)
+
+
+@app.command
+def meetings(options: MeetingsOptions = MeetingsOptions()) -> None:  # noqa: B008 -- frozen
+    """Many meetings at once: chunks, edits, messages and queries; every delivery is checked.
+
+    Example: python -m loadtest meetings --meetings 1000 --secs 60 --report out
+    """
+    conclude(run_meetings, options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,201 @@
+"""``meetings``: people in many meetings at once, each a connection of their own.
+
+A transcriber in every meeting sends chunks (batched by the server); its participants follow
+everything, edit the notes, post messages and look things up. S1 to S3 are told as targets.
+"""
+
+import secrets
+from collections import Counter
+from typing import Annotated, Any, Final
+
+from attrs import frozen
+from cyclopts import Parameter
+
+from loadtest.driving import Driven, drive
+from loadtest.options import OpenOptions
+from loadtest.outcome import Line, Outcome, Plot
+from loadtest.progress import seconds_shown, telling
+from loadtest.sampling import ServerWatch
+from loadtest.saying import CHUNK, EDIT, MESSAGE, QUERY
+from loadtest.serving import serving
+
+JOB: Final = "loadtest.rooms:generate"
+DELIVERED: Final = tuple(f"{sort}_delivered" for sort in (CHUNK, EDIT, MESSAGE))
+ACKNOWLEDGED: Final = tuple(f"{sort}_acknowledged" for sort in (CHUNK, EDIT, MESSAGE, QUERY))
+MUST_BE_ZERO: Final = (
+    *("lost", "duplicated", "reordered", "invented", "gaps"),
+    *("unanswered", "unsent", "connections_ended"),
+)
+# Of the service levels: histogram, share, ms.
+TARGETS: Final = (
+    ("S1 chunk delivered p95", "chunk_delivered", 0.95, 150.0),
+    ("S2 query p95", "query_acknowledged", 0.95, 120.0),
+    ("S2 query p99", "query_acknowledged", 0.99, 250.0),
+    ("S3 edit delivered p95", "edit_delivered", 0.95, 25.0),
+    ("S3 message delivered p95", "message_delivered", 0.95, 25.0),
+    ("S3 edit acknowledged p95", "edit_acknowledged", 0.95, 25.0),
+    ("S3 message acknowledged p95", "message_acknowledged", 0.95, 25.0),
+)
+
+
+@Parameter(name="*")
+@frozen(kw_only=True)
+class MeetingsOptions(OpenOptions):
+    """How many, and how much each."""
+
+    meetings: Annotated[int, Parameter(help="Meetings at once.")] = 100
+    participants: Annotated[int, Parameter(help="In each, besides the transcriber.")] = 3
+    chunks_per_s: Annotated[float, Parameter(help="Of each meeting's transcriber.")] = 10.0
+    edits_per_s: Annotated[float, Parameter(help="Of each participant, in the notes.")] = 0.5
+    messages_per_s: Annotated[float, Parameter(help="Of each participant.")] = 0.1
+    queries_per_s: Annotated[float, Parameter(help="Of each participant.")] = 0.2
+    secs: Annotated[float, Parameter(help="How long.")] = 20.0
+    warm_secs: Annotated[int, Parameter(help="First seconds that no latency is taken from.")] = 2
+
+
+def plans(options: MeetingsOptions) -> list[dict[str, Any]]:
+    """Deal the meetings out to the generators."""
+    run = f"load-{secrets.token_hex(4)}"  # New ones, on a server that has seen a run before, too.
+    return [
+        {
+            "run": run,
+            "seed": options.seed,
+            "rooms": list(range(number, options.meetings, options.generators)),
+            "participants": options.participants,
+            "secs": options.secs,
+            "per_s": {
+                CHUNK: options.chunks_per_s,
+                EDIT: options.edits_per_s,
+                MESSAGE: options.messages_per_s,
+                QUERY: options.queries_per_s,
+            },
+        }
+        for number in range(options.generators)
+    ]
+
+
+async def meetings(options: MeetingsOptions) -> Outcome:
+    """Run the scenario.
+
+    Raises:
+      GeneratorFailed: see ``drive``.
+      ServerDidNotStart: see ``serving``.
+    """
+    async with serving(options) as target:
+        with telling(options) as say:
+            show = seconds_shown(say, options.secs, DELIVERED, target.watch)
+            driven = await drive(
+                JOB, plans(options), target.endpoint, watch=target.watch, show=show
+            )
+    figures = {**work(driven, options), **latencies(driven, options.warm_secs)}
+    if target.watch is not None:
+        figures["server"] = server_figures(driven, target.watch)
+    return Outcome(
+        scenario="meetings",
+        options=options,
+        figures=figures,
+        checks=checks(driven),
+        targets=targets(driven, options.warm_secs),
+        plots=plots(driven, target.watch),
+    )
+
+
+def work(driven: Driven, options: MeetingsOptions) -> dict[str, Any]:
+    """Return what was sent and what came of it."""
+    sent: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    for result in driven.results:
+        sent.update(result["sent"])
+        refused.update(result["refused"])
+    return {
+        "sent": dict(sent),
+        "chunks_per_s": round(sent[CHUNK] / options.secs, 1),
+        "delivered": int(driven.result("delivered")),
+        "refused": dict(refused),
+        **{name: int(driven.result(name)) for name in MUST_BE_ZERO},
+        "generators_cpu_percent": [
+            round(100 * process["cpu_s"] / max(driven.ended_at - driven.started_at, 1e-9), 1)
+            for process in driven.processes
+        ],
+    }
+
+
+def latencies(driven: Driven, warm_secs: int) -> dict[str, dict[str, float]]:
+    """Return percentiles of everything that was measured, in ms, the generator's lateness too."""
+    return {
+        f"{name}_ms": histogram.summary_ms()
+        for name in (*DELIVERED, *ACKNOWLEDGED, "late")
+        if (histogram := driven.histogram(name, since_s=warm_secs)).total
+    }
+
+
+def checks(driven: Driven) -> dict[str, bool]:
+    """Say what must hold on the slowest machine, too."""
+    return {f"no_{name}": driven.result(name) == 0 for name in MUST_BE_ZERO} | {
+        "nothing_refused": not any(result["refused"] for result in driven.results)
+    }
+
+
+def targets(driven: Driven, warm_secs: int) -> dict[str, bool]:
+    """Say which service levels were met, of those that were measured."""
+    return {
+        f"{what} < {limit_ms:g} ms": histogram.at_share(share) < limit_ms
+        for what, name, share, limit_ms in TARGETS
+        if (histogram := driven.histogram(name, since_s=warm_secs)).total
+    }
+
+
+def server_figures(driven: Driven, watch: ServerWatch) -> dict[str, float]:
+    """Return what the server used, in all and for each chunk."""
+    usage = driven.usage(watch)
+    sent = sum(result["sent"].get(CHUNK, 0) for result in driven.results)
+    return usage.figures() | {
+        "cpu_us_per_chunk": round(usage.cpu_s / max(1, sent) * 1e6, 1),
+    }
+
+
+def plots(driven: Driven, watch: ServerWatch | None) -> list[Plot]:
+    """Return how it went over time."""
+    shown = [
+        Plot(
+            f"{name.replace('_', ' ')}",
+            "ms",
+            [
+                Line(told, driven.percentiles(name, share))
+                for told, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+            ],
+            next((limit for _, named, _, limit in TARGETS if named == name), None),
+        )
+        for name in (*DELIVERED, *ACKNOWLEDGED)
+        if name in driven.histograms
+    ]
+    rates = [
+        Line(
+            name.replace("_", " "),
+            [(s + 1.0, float(h.total)) for s, h in sorted(driven.histograms[name].items())],
+        )
+        for name in (*DELIVERED, *ACKNOWLEDGED)
+        if name in driven.histograms
+    ]
+    late = [
+        Line("p99", driven.percentiles("late", 0.99)),
+        Line("max", driven.percentiles("late", 1)),
+    ]
+    return [
+        *shown,
+        Plot("throughput", "per second", rates),
+        *server_plots(driven, watch),
+        Plot("generator late", "ms", late),
+    ]
+
+
+def server_plots(driven: Driven, watch: ServerWatch | None) -> list[Plot]:
+    """Return CPU, memory and disk of the server over time."""
+    if watch is None:
+        return []
+    series = watch.series(driven.started_at)
+    return [
+        Plot("server CPU", "% of one core", [Line("CPU", series["cpu_percent"])]),
+        Plot("server memory", "MB resident", [Line("memory", series["memory_mb"])]),
+        Plot("disk", "MB/s written", [Line("disk", series["disk_mb_per_s"])]),
+    ]
