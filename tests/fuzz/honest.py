@@ -1,7 +1,13 @@
-"""Editors of honest people: real documents of their own, edited at random, in all shared types."""
+"""Editors of honest people: real documents of their own, edited at random, in all shared types.
+
+What they send depends on the seed alone. The library keeps looks and attributes in tables whose
+order differs from run to run, and writes what it finds in that order: so no single call here gives
+it two looks, or two new keys, to write.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
@@ -10,6 +16,12 @@ import pycrdt
 from collab.notes.document import observed
 
 WORDS: Final = ("a", "é", "🙂", "word ", "\n", "some more words, ", "한글")
+_LOOKS: Final[Sequence[dict[str, Any]]] = (
+    {"bold": True},
+    {"bold": None},
+    {"link": {"href": "x"}},
+    {"link": None},
+)
 PLACES_MAX: Final = 400  # A text longer than that is cut, so that rounds stay quick.
 CLIENT_ID_MAX: Final = 2**32
 
@@ -80,12 +92,22 @@ def _write(rng: Random, editor: Editor) -> None:
         case 0 | 1 if last > first:
             del text[places[first] : places[last]]
         case 2 if last > first:
-            text.format(places[first], places[last], {"bold": rng.choice((True, None))})
+            text.format(places[first], places[last], rng.choice(_LOOKS))
         case 3:
             text.insert_embed(places[first], {"image": rng.random()})
         case _:
-            looks = rng.choice((None, None, {"bold": True}, {"link": {"href": "x"}}))
-            text.insert(places[first], rng.choice(WORDS), looks)
+            _type(text, places[first], rng.choice(WORDS), rng.choice((None, None, *_LOOKS)))
+
+
+def _type(text: pycrdt.Text, at: int, words: str, looks: dict[str, Any] | None) -> None:
+    """Insert *words*, and give them *looks*, in one transaction.
+
+    Inserted with their looks at once, they would have all others around them ended as well.
+    """
+    with text.doc.transaction():
+        text.insert(at, words)
+        if looks is not None:
+            text.format(at, at + len(words.encode()), looks)
 
 
 def _holds_words(editor: Editor, root: str) -> bool:

@@ -4,6 +4,9 @@ The server never says what type a root is, and a hostile update may give one roo
 kind: so each root is read as a rich text and as a map. Of lists only the length is read: the CRDT
 library never comes back from reading an item of a list that holds text, which only an attacker puts
 there. ``tests/clients/test_equivalence.py`` reads honest lists.
+
+The library keeps keys, attributes and looks in tables whose order is drawn anew in every process,
+sometimes in every document: what is compared here must not depend on it at any depth.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from typing import Any, Final
 
 import pycrdt
 
-_TAG: Final = re.compile(r"<([^<>]*)>")
+_TAG: Final = re.compile(r"<[^<>]*>")
+_OPENED: Final = re.compile(r"(?:<[^/<>][^<>]*>){2,}")  # Looks are nested in any order,
+_CLOSED: Final = re.compile(r"(?:</[^<>]*>){2,}")  # and so they end.
 
 
 def shown(update: bytes) -> str:
@@ -33,15 +38,33 @@ def _plain(value: Any) -> Any:
     """Return *value* without shared types. Documents are at most 64 levels deep."""
     if isinstance(value, pycrdt.Text | pycrdt.XmlText):
         return _joined(
-            (_plain(part), sorted((looks or {}).items())) for part, looks in value.diff()
+            (_plain(part), sorted(_plain(looks or {}).items())) for part, looks in value.diff()
         )
     if isinstance(value, pycrdt.XmlElement | pycrdt.XmlFragment):
-        return _TAG.sub(lambda tag: repr(sorted(tag[1])), str(value))  # Attributes in any order.
+        return _steady(str(value))
     if isinstance(value, pycrdt.Array):
         return len(value)
     if isinstance(value, pycrdt.Map):
         return {key: _plain(value.get(key)) for key in sorted(value.keys())}
+    if isinstance(value, dict):  # A plain value, not a shared type; of one look, or an entry.
+        return {key: _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
     return value
+
+
+def _steady(xml: str) -> str:
+    """Return *xml* with attributes, and tags that follow each other, in alphabetical order."""
+    xml = _TAG.sub(lambda tag: _with_ordered_attributes(tag[0]), xml)
+    for run in (_OPENED, _CLOSED):
+        xml = run.sub(lambda tags: "".join(sorted(_TAG.findall(tags[0]))), xml)
+    return xml
+
+
+def _with_ordered_attributes(tag: str) -> str:
+    """Return ``<name b="…" a="…">`` with its attributes in order; values are cut at blanks too."""
+    name, *attributes = tag[1:-1].split(" ")
+    return f"<{' '.join((name, *sorted(attributes)))}>"
 
 
 def _joined(parts: Any) -> list[Any]:

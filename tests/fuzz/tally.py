@@ -10,6 +10,7 @@ from attrs import asdict, define, field, frozen
 STALL_MS: Final = 50.0  # A synchronous step that holds everybody up for longer is a finding.
 RSS_GROWTH_MB_MAX: Final = 64.0  # Of one process, over all of its documents: each is dropped.
 FINDINGS_MAX: Final = 20  # Kept and printed in full; all are counted.
+FINGERPRINTS: Final = 2**48
 SHOWN_BYTES_MAX: Final = 2_048  # Of an update in a finding; the trace holds it whole.
 
 
@@ -47,6 +48,7 @@ class Tally:
     unequal: int = 0  # Checks at checkpoints that failed.
     contested: int = 0  # Copies that put contradictory neighbours in another order; no finding.
     rss_growth_mb: float = 0.0  # The largest of any process.
+    fingerprint: int = 0  # Of every step and how it went; the sum over rounds, in any order.
     findings: list[Finding] = field(factory=list)
 
     def add(self, other: Tally) -> None:
@@ -57,6 +59,8 @@ class Tally:
                 setattr(self, name, max(mine, value))
             elif name == "findings":
                 self.findings += value[: max(0, FINDINGS_MAX - len(self.findings))]
+            elif name == "fingerprint":
+                self.fingerprint = (mine + value) % FINGERPRINTS
             else:
                 setattr(self, name, mine + value)
 

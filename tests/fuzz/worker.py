@@ -10,21 +10,23 @@ import argparse
 import gc
 import json
 import logging
-import os
+from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import trio
 
 from collab.notes import COMMANDS
 from tests.fuzz.house import ACCEPTED, KNOWN, PANIC, House, StepClock
 from tests.fuzz.rounds import Round, Step, golden_updates
+from tests.fuzz.scale import Scale
 from tests.fuzz.tally import SHOWN_BYTES_MAX, STALL_MS, Finding, Tally
+from tests.fuzz.trace import Trace
 
-_CHECKED_EVERY = 150  # Updates, and at the end of a round.
-_WARM_UPDATES = 5_000  # After so many the memory of the process is compared with itself.
-_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+_CHECKED_EVERY: Final = 150  # Updates, and at the end of a round.
+_WARM_UPDATES: Final = 5_000  # After so many the memory of the process is compared with itself,
+_WEIGHED_EVERY: Final = 1_000  # as often as that, between rounds.
 
 
 class Player:
@@ -36,32 +38,43 @@ class Player:
         self._trace = trace
         self._golden = golden_updates()
         self._clock = StepClock()
+        self._scale = Scale()
+        self._weighed_at = _WARM_UPDATES
         self._played = 0
-        self._warm_mb: float | None = None
 
     async def play(self, number: int) -> Tally:
         """Play round *number* and return its counts."""
+        counts = await self._round(number)
+        counts.slowest_gc_ms, self._clock.slowest_gc_ms = self._clock.slowest_gc_ms, 0.0
+        self._played += counts.updates
+        if self._played >= self._weighed_at:
+            self._weighed_at = self._played + _WEIGHED_EVERY
+            counts.rss_growth_mb = self._scale.growth_mb()
+        return counts
+
+    async def _round(self, number: int) -> Tally:
         house = House(self._clock)
-        rng = Random(f"{self._seed}:{number}")
-        drawn = Round(rng, house, self._golden, self._with_commands)
+        drawn = Round(Random(f"{self._seed}:{number}"), house, self._golden, self._with_commands)
         counts = Tally(documents=1)
         length, checked = drawn.length(), 0
-        with self._trace.open("w") as trace:
+        with closing(Trace(self._trace)) as trace:
             while counts.updates < length:
                 for step in drawn.steps():
-                    trace.write(f"{step.who} {step.update.hex() or repr(step.command)}\n")
-                    trace.flush()
+                    trace.plays(step.who, step.update, step.command)
                     outcome = await play_step(house, step)
+                    trace.ended(outcome)
                     self._count(counts, number, step, outcome)
                     drawn.told(step, outcome)
                 if counts.updates - checked >= _CHECKED_EVERY:
                     checked = counts.updates
-                    self._check(counts, number, house, drawn)
-            self._check(counts, number, house, drawn)
-        counts.slowest_gc_ms = self._clock.slowest_gc_ms
-        self._played += counts.updates
-        del house, drawn
-        counts.rss_growth_mb = self._growth_mb()
+                    self._check(counts, number, house)
+                    loss = drawn.rng.choice((None, None, house.crash, house.restart))
+                    if loss is not None and not counts.unequal:
+                        counts.restarts += 1
+                        trace.loses_memory(loss.__name__)
+                        loss()
+            self._check(counts, number, house)
+        counts.fingerprint = trace.fingerprint
         return counts
 
     def _count(self, counts: Tally, number: int, step: Step, outcome: str) -> None:
@@ -85,8 +98,8 @@ class Player:
             detail = f"{took_ms:.0f} ms, {outcome}"
             counts.findings.append(self._finding("stall", counts, number, detail, step))
 
-    def _check(self, counts: Tally, number: int, house: House, drawn: Round) -> None:
-        """Check what must hold at any moment; then, at times, crash or restart."""
+    def _check(self, counts: Tally, number: int, house: House) -> None:
+        """Check what must hold at any moment."""
         problems, is_contested = house.problems()
         counts.checkpoints += 1
         counts.contested += is_contested
@@ -94,9 +107,6 @@ class Player:
         counts.findings += [
             self._finding("unequal", counts, number, problem) for problem in problems
         ]
-        if drawn.rng.random() < 0.5 and not problems:
-            counts.restarts += 1
-            drawn.rng.choice((house.crash, house.restart))()
 
     def _finding(
         self, kind: str, counts: Tally, number: int, detail: str, step: Step | None = None
@@ -113,16 +123,6 @@ class Player:
             size=len(step.update),
             update=step.update[:SHOWN_BYTES_MAX].hex() or repr(step.command),
         )
-
-    def _growth_mb(self) -> float:
-        """Return how much larger the process is than when it was warm."""
-        if self._played < _WARM_UPDATES:
-            return 0.0
-        gc.collect()
-        now_mb = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB
-        if self._warm_mb is None:
-            self._warm_mb = now_mb
-        return max(0.0, round(now_mb - self._warm_mb, 1))
 
 
 async def play_step(house: House, step: Step) -> str:
