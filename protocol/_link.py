@@ -1,18 +1,21 @@
 """The bytes of one accepted connection, in clear or through TLS.
 
 A ``Link`` has one reader and one writer at a time. ``PlainLink`` works on the non-blocking socket
-itself, so a small write costs one system call and no task switch. ``TlsLink`` goes through
-``trio.SSLStream``, which cannot write without waiting: there ``send_now`` takes nothing.
+itself, so a small write costs one system call and no task switch; and so does a small read, for
+who reads is called when there is something (``watch``). ``TlsLink`` goes through
+``trio.SSLStream``, which cannot work without waiting: there ``send_now`` takes nothing, and
+``watch`` refuses.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import trio
 
+from protocol._readiness import Readiness
 from protocol.limits import LINGER_BYTES_MAX, RECEIVE_BYTES
 
 Buffer = bytes | memoryview
@@ -53,6 +56,26 @@ class Link(Protocol):
         """
         ...
 
+    def watch(self, on_readable: Callable[[], None]) -> bool:
+        """Call *on_readable* whenever ``receive_now`` has something to tell, and once stopped.
+
+        Return False if this link cannot: then use ``receive``. Not both at a time.
+        """
+        ...
+
+    def unwatch(self) -> None:
+        """Call no more. Harmless if nobody watches."""
+        ...
+
+    def receive_now(self) -> bytes | None:
+        """Return bytes; empty at the end of the stream; None if there is nothing yet.
+
+        Raises:
+          trio.BrokenResourceError: the peer is gone.
+          trio.ClosedResourceError: closed from this side.
+        """
+        ...
+
     @property
     def is_stopped(self) -> bool:
         """True after ``stop`` or ``close``."""
@@ -78,10 +101,12 @@ class Link(Protocol):
 class PlainLink:
     """A link in clear. Takes over the socket, which must be non-blocking."""
 
-    __slots__ = ("_socket", "is_stopped")
+    __slots__ = ("_on_readable", "_readiness", "_socket", "is_stopped")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, readiness: Readiness | None = None) -> None:
         self._socket = sock
+        self._readiness = readiness
+        self._on_readable: Callable[[], None] | None = None
         self.is_stopped = False
 
     @property
@@ -120,11 +145,39 @@ class PlainLink:
             except OSError as error:
                 raise trio.BrokenResourceError from error
 
+    def watch(self, on_readable: Callable[[], None]) -> bool:
+        """See ``Link``."""
+        if self._readiness is None or self.is_stopped:
+            return False
+        self._on_readable = on_readable
+        self._readiness.watch(self._socket.fileno(), on_readable)
+        return True
+
+    def unwatch(self) -> None:
+        """See ``Link``."""
+        if self._on_readable is not None and self._readiness is not None:
+            self._on_readable = None
+            self._readiness.unwatch(self._socket.fileno())
+
+    def receive_now(self) -> bytes | None:
+        """See ``Link``."""
+        self._require_open()
+        try:
+            return self._socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+
     def stop(self) -> None:
         """See ``Link``."""
         self.is_stopped = True
         if self._socket.fileno() != -1:
             trio.lowlevel.notify_closing(self._socket)
+        on_readable = self._on_readable
+        if on_readable is not None:
+            self.unwatch()
+            on_readable()
 
     async def farewell(self) -> None:
         """See ``Link``."""
@@ -182,6 +235,18 @@ class TlsLink:
         """See ``Link``."""
         self._require_open()
         return bytes(await self._stream.receive_some(RECEIVE_BYTES))
+
+    def watch(self, on_readable: Callable[[], None]) -> bool:  # noqa: ARG002 -- as above
+        """Refuse: what the socket has may be half a record."""
+        return False
+
+    def unwatch(self) -> None:
+        """Nothing to do."""
+
+    def receive_now(self) -> bytes | None:
+        """Return nothing: decrypting needs to wait."""
+        self._require_open()
+        return None
 
     def stop(self) -> None:
         """See ``Link``."""

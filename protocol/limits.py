@@ -87,6 +87,7 @@ FRAGMENT_BYTES_MEAN_MIN: Final = 64  # A message may have frame_bytes_max / 64 f
 CONTROL_RATE_PER_S: Final = 20.0  # Pings and pongs of one peer; keepalive needs one in 20 s.
 CONTROL_BURST: Final = 200
 FAST_RUN_MAX: Final = 64  # Messages handed over before other tasks get a turn.
+READY_MAX: Final = 64  # Sockets read before other tasks get a turn.
 PUMP_BYTES_MAX: Final = 262_144  # Gathered for one system call.
 PUMP_WRITES_MAX: Final = 64
 LINGER_BYTES_MAX: Final = 4_194_304  # Read and dropped so that a goodbye is not lost to a reset.

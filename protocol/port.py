@@ -16,7 +16,8 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -40,6 +41,7 @@ from protocol._head import (
 )
 from protocol._http import AsgiApp, HttpServer
 from protocol._link import Link, PlainLink, TlsLink
+from protocol._readiness import Readiness, new_readiness
 from protocol.errors import CLOSE_NORMAL, CLOSE_SERVER_ERROR
 from protocol.limits import (
     ACCEPT_PAUSE_S,
@@ -130,9 +132,9 @@ async def serve_port(
     http = None
     if http_app is not None:
         http = HttpServer(http_app, allowed_hosts=config.allowed_hosts)
-    port = _Port(config, route, http)
     closing = trio.Event()
-    async with trio.open_nursery() as connections:
+    async with _reading() as readiness, trio.open_nursery() as connections:
+        port = _Port(config, route, http, readiness)
         async with trio.open_nursery() as accepting:
             for listener in listeners:
                 accepting.start_soon(port.accept, listener, connections)
@@ -143,13 +145,36 @@ async def serve_port(
         await port.drain()
 
 
+@asynccontextmanager
+async def _reading() -> AsyncIterator[Readiness | None]:
+    """Tell readers what is there, until the end of the block, which must be that of all readers."""
+    readiness = new_readiness()
+    if readiness is None:
+        yield None
+        return
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            yield readiness
+            nursery.cancel_scope.cancel()
+    finally:
+        readiness.close()
+
+
 class _Port:
     """What the connections of one port share."""
 
-    def __init__(self, config: PortConfig, route: Route, http: HttpServer | None) -> None:
+    def __init__(
+        self,
+        config: PortConfig,
+        route: Route,
+        http: HttpServer | None,
+        readiness: Readiness | None,
+    ) -> None:
         self._config = config
         self._route = route
         self._http = http
+        self._readiness = readiness
         self._connections = 0
         self._by_address: dict[str, int] = {}  # No longer than the number of connections.
         self._refusals = 0
@@ -234,7 +259,7 @@ class _Port:
         context = self._config.tls_context
         deadline = trio.current_time() + self._config.handshake_timeout_s
         if context is None:
-            link = _plain_link(stream)
+            link = _plain_link(stream, self._readiness)
         else:
             tls = trio.SSLStream(stream, context, server_side=True)
             link = TlsLink(tls)
@@ -311,11 +336,11 @@ async def _answer(link: Link, bad: BadHead) -> None:
         await link.farewell()
 
 
-def _plain_link(stream: trio.SocketStream) -> PlainLink:
+def _plain_link(stream: trio.SocketStream, readiness: Readiness | None = None) -> PlainLink:
     """Take the socket out of trio's hands (it has set TCP_NODELAY)."""
     sock = socket.socket(fileno=stream.socket.detach())
     sock.settimeout(0)
-    return PlainLink(sock)
+    return PlainLink(sock, readiness)
 
 
 def address_key(host: str) -> str:

@@ -7,13 +7,14 @@ import pytest
 import trio
 
 from protocol.frames import ping_frame, server_frame
-from protocol.limits import GOODBYE_TIMEOUT_S
+from protocol.limits import FAST_RUN_MAX, GOODBYE_TIMEOUT_S
 from protocol.port import PortConfig
 from protocol.transport import CloseReason, ServerSocket
 from tests.protocol.transport.raw import (
     CLOSE,
     CONTINUATION,
     PING,
+    PONG,
     TEXT,
     RawClient,
     close_payload,
@@ -189,6 +190,19 @@ async def test_reading_waits_for_what_on_message_returned(session: Session) -> N
         assert session.seen == [b"1", b"2", b"3"]
         gate.set()
         await session.until_seen(b"1", b"2", b"3", b"4")
+
+
+async def test_many_messages_at_once_are_handed_over_in_order(session: Session) -> None:
+    """[T9.3] More than one turn takes, with a ping in the middle that wsproto has to see."""
+    async with connected(session) as client:
+        texts = [b"%d" % number for number in range(3 * FAST_RUN_MAX)]
+        frames = [frame(TEXT, text) for text in texts]
+        frames.insert(FAST_RUN_MAX // 2, frame(PING, b"?"))
+        await client.send(b"".join(frames))
+        assert await client.read_frame() == (PONG, b"?")
+        while len(session.seen) < len(texts):
+            await session.came.wait()
+        assert session.seen == texts
 
 
 @pytest.mark.parametrize("is_slow", [False, True])

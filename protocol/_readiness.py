@@ -1,0 +1,66 @@
+"""Tells the readers of many sockets when there is something to read: one epoll, one task.
+
+A task that waits for its own socket costs two system calls and two task switches a message. Here
+the kernel keeps the list, one task asks it, and calls each reader in turn: under load one turn
+serves many connections, and what they cause is committed together.
+
+Only where the kernel has epoll; elsewhere each reader waits for itself.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from protocol.limits import READY_MAX
+
+_HAS_EPOLL: Final = hasattr(select, "epoll")
+
+
+class Readiness:
+    """Level-triggered: a callback that leaves something unread is called again.
+
+    Callbacks run in the task of :meth:`run`: synchronous and quick, and they must not raise. They
+    may watch and unwatch sockets, their own too.
+    """
+
+    def __init__(self) -> None:
+        """Make one. Use :func:`new_readiness` where there may be no epoll."""
+        self._epoll = select.epoll()
+        self._watched: dict[int, Callable[[], None]] = {}  # By file descriptor.
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def watch(self, fd: int, on_readable: Callable[[], None]) -> None:
+        """Call *on_readable* whenever *fd* has bytes, has ended or has failed."""
+        self._watched[fd] = on_readable
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """Call no more. Before the socket is closed: its number is soon somebody else's."""
+        del self._watched[fd]
+        self._epoll.unregister(fd)
+
+    async def run(self) -> None:
+        """Serve for ever. Cancelled: nobody is told any more; sockets stay as they are."""
+        epoll, watched = self._epoll, self._watched
+        while True:
+            # Waits for the epoll as a whole, and lets others run in any case.
+            await trio.lowlevel.wait_readable(epoll.fileno())
+            for fd, _ in epoll.poll(0, READY_MAX):
+                on_readable = watched.get(fd)
+                if on_readable is not None:  # Else a callback before it has unwatched it.
+                    on_readable()
+
+    def close(self) -> None:
+        """Give the epoll back, once nobody watches any more."""
+        self._epoll.close()
+
+
+def new_readiness() -> Readiness | None:
+    """Return one, or None where the kernel has no epoll."""
+    return Readiness() if _HAS_EPOLL else None

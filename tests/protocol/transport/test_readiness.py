@@ -1,0 +1,118 @@
+"""One task that tells many readers what is there; see spec T9."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+import trio
+import trio.testing
+
+from protocol._readiness import Readiness
+
+pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="this kernel has no epoll")
+
+
+@pytest.fixture
+def readiness(nursery: trio.Nursery) -> Iterator[Readiness]:
+    """One that runs."""
+    made = Readiness()
+    nursery.start_soon(made.run)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets: what is sent into the first comes out of the second."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)  # noqa: FBT003 -- the signature is the socket's
+        yield ours, theirs
+
+
+async def test_what_is_left_unread_is_told_again(
+    readiness: Readiness, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """[T9.1]"""
+    ours, theirs = pair
+    got = bytearray()
+    done = trio.Event()
+
+    def read_one() -> None:
+        got.extend(theirs.recv(1))
+        if len(got) == 3:
+            done.set()
+
+    readiness.watch(theirs.fileno(), read_one)
+    ours.send(b"abc")
+    with trio.fail_after(5):
+        await done.wait()
+    readiness.unwatch(theirs.fileno())
+    assert bytes(got) == b"abc"
+
+
+async def test_the_end_of_a_stream_is_told(
+    readiness: Readiness, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """[T9.1]"""
+    ours, theirs = pair
+    ended = trio.Event()
+
+    def read() -> None:
+        if not theirs.recv(10):
+            readiness.unwatch(theirs.fileno())
+            ended.set()
+
+    readiness.watch(theirs.fileno(), read)
+    ours.close()
+    with trio.fail_after(5):
+        await ended.wait()
+    assert len(readiness) == 0
+
+
+async def test_who_was_unwatched_in_the_same_turn_is_not_called(readiness: Readiness) -> None:
+    """[T9.2]"""
+    pairs = [socket.socketpair() for _ in range(2)]
+    called: list[int] = []
+    done = trio.Event()
+
+    def reader_of(me: int, other: int) -> None:
+        called.append(me)
+        for _ours, theirs in pairs:
+            readiness.unwatch(theirs.fileno())
+        pairs[other][1].close()
+        done.set()
+
+    for me, (ours, theirs) in enumerate(pairs):
+        ours.send(b"x")
+        readiness.watch(theirs.fileno(), lambda me=me: reader_of(me, 1 - me))
+    with trio.fail_after(5):
+        await done.wait()
+        await trio.testing.wait_all_tasks_blocked()
+    assert len(called) == 1
+    for ours, theirs in pairs:
+        ours.close()
+        theirs.close()
+
+
+async def test_others_get_their_turn_beside_a_socket_that_is_always_ready(
+    readiness: Readiness, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """[T9.3]"""
+    ours, theirs = pair
+    calls = 0
+
+    def never_read() -> None:
+        nonlocal calls
+        calls += 1
+
+    ours.send(b"x")
+    readiness.watch(theirs.fileno(), never_read)
+    with trio.fail_after(5):
+        for _ in range(100):
+            await trio.lowlevel.checkpoint()
+    readiness.unwatch(theirs.fileno())
+    assert 0 < calls <= 110
