@@ -84,6 +84,7 @@ NOTES_NAME_LEN_MAX: Final = 100  # Of a version.
 NOTES_VERSIONS_MAX: Final = 500  # Named, all of them in memory.
 NOTES_MARKDOWN_LEN_MAX: Final = 500_000  # Imported at once; fits one frame of the wire.
 NOTES_STUDIED_BYTES: Final = 4_096  # Larger updates are read in slices before they are decided.
+NOTES_FITTED_AT_ONCE_BYTES: Final = 16_384  # A larger document's characters are cut in slices.
 NOTES_BRANCHES_MAX: Final = 64  # Recovery branches that wait for somebody.
 NOTES_BRANCHES_PER_USER_MAX: Final = 4  # So that nobody takes the room of everybody.
 NOTES_STATE_EVERY: Final = 1_000  # Updates from one stored state to the next: 10 ms to replay.

@@ -28,6 +28,8 @@ from collab.client.shared_text import SharedText
 from collab.client.target import PRESENCE_TOPIC
 from collab.client.unsent import Unsent
 from collab.limits import NOTES_EDIT_TRIES_MAX, NOTES_REFUSALS_MAX
+from collab.notes.commands import NotesHalved
+from collab.notes.fitting import fitted
 from protocol.client import (
     Client,
     ConnectionState,
@@ -41,6 +43,7 @@ from protocol.client import (
 from protocol.errors import CallAbandoned, CallFailed, ClientClosed, ClientError
 
 TOPIC: Final = "notes"
+HALVED: Final = NotesHalved.TAG
 SAVE_TIMEOUT_S: Final = 10.0
 RETRY_S: Final = 0.5  # After an answer that allows another attempt; it doubles.
 
@@ -172,8 +175,6 @@ class LiveNotes:
         self._changed.unpark_all()
 
     def _apply(self, update: bytes) -> None:
-        if self._meanwhile is not None:
-            self._meanwhile.append(update)
         self._is_taking = True
         try:
             self._doc.apply_update(update)
@@ -203,13 +204,24 @@ class LiveNotes:
     def _take(self, item: Item) -> None:
         if isinstance(item, Event):
             if update := item.data.get("update"):
-                self._apply(_bytes(update))
+                self._take_update(_bytes(update), may_cut=item.type == HALVED)
         elif isinstance(item, SnapshotItem):
             self._take_snapshot(item)
         elif isinstance(item, PresenceItem):
             if item.full:
                 self._sessions.clear()
             self._sessions.update(item.sessions)
+
+    def _take_update(self, update: bytes, *, may_cut: bool) -> None:
+        """Take what others wrote, which our library cannot if it cuts characters: ``fitted``."""
+        if self._meanwhile is not None:
+            self._meanwhile.append(update)
+        if may_cut:
+            whole = self._doc.get_update()
+            bearing, update = fitted(whole, update)
+            if bearing is not whole:
+                self._rebuild([bearing])
+        self._apply(update)
 
     def _take_snapshot(self, item: SnapshotItem) -> None:
         shown = item.topics[TOPIC]
@@ -223,7 +235,8 @@ class LiveNotes:
                 self._meanwhile.clear()
             self._rebuild([update])
         else:
-            self._apply(update)
+            # It may hold what others did to characters that are whole here.
+            self._take_update(update, may_cut=True)
             if self._brought_along:
                 self._unsent.replace(self._doc.get_update(known))
                 self._written.set()
@@ -283,7 +296,10 @@ class LiveNotes:
         try:
             fresh = await self._fetch()
             state = self._doc.get_update()
-            self._rebuild([fresh, *self._meanwhile])
+            meanwhile, self._meanwhile = self._meanwhile, None
+            self._rebuild([fresh])
+            for update in meanwhile:
+                self._take_update(update, may_cut=True)
         except CallFailed:
             state = self._doc.get_update()  # Shut out: there is no state to rebuild from.
         finally:

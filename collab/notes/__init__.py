@@ -17,6 +17,7 @@ its declaration; each takes the kind's whole state and touches only ``notes``::
 document        the one place around the CRDT library's live document
 admission       which updates are let in
 editing         ``notes.edit``
+fitting         edits that cut characters in two (``halving`` does it, on bytes)
 writing         the way of every change into the document, and its evolve
 branches        history that the document does not know
 undoing         what one can take back
@@ -54,6 +55,7 @@ from collab.notes.commands import (
     NameVersion,
     NotesAt,
     NotesAuthors,
+    NotesHalved,
     NotesImported,
     NotesRestored,
     NotesUndone,
@@ -102,6 +104,7 @@ QUERIES: Final[Mapping[type[Tagged], Callable[[HasNotes, Any, Context], Answer]]
 EVENTS: Final[Mapping[type[Tagged], Callable[[HasNotes, Any, Stamp], None]]] = MappingProxyType(
     {
         NotesUpdated: writing.written,
+        NotesHalved: writing.halved,
         NotesUndone: writing.written,
         NotesRestored: writing.written,
         NotesImported: writing.written,
@@ -118,7 +121,9 @@ TOPIC_EVENTS: Final[tuple[type[Tagged], ...]] = tuple(
     event for event in EVENTS if event is not BranchKept
 )
 
-_WRITTEN: Final = frozenset({NotesUpdated, NotesUndone, NotesRestored, NotesImported, BranchMerged})
+_WRITTEN: Final = frozenset(
+    {NotesUpdated, NotesHalved, NotesUndone, NotesRestored, NotesImported, BranchMerged}
+)
 
 
 def rows(state: HasNotes, event: Any, stamp: Stamp) -> Sequence[Put | Remove]:

@@ -15,17 +15,17 @@ from attrs import define
 from protocol.yjs import Id
 
 _GC: Final = 0
-_DELETED: Final = 1
-_JSON: Final = 2
-_BINARY: Final = 3
-_STRING: Final = 4
-_EMBED: Final = 5
-_FORMAT: Final = 6
-_TYPE: Final = 7
-_ANY: Final = 8
+DELETED: Final = 1
+JSON: Final = 2
+BINARY: Final = 3
+STRING: Final = 4
+EMBED: Final = 5
+FORMAT: Final = 6
+TYPE: Final = 7
+ANY: Final = 8
 _SKIP: Final = 10
 
-_XML_ELEMENT: Final = 3
+XML_ELEMENT: Final = 3  # A shared type's number; a name follows it.
 _HAS_ORIGIN: Final = 0x80
 _HAS_RIGHT: Final = 0x40
 _HAS_KEY: Final = 0x20
@@ -51,10 +51,17 @@ class Block:
     parent: str | Id | None = None  # A root, or the id of a shared type; None: its origins'.
     key: str | None = None  # Of a map or attribute: then it is in no list.
     text: str = ""  # Visible words.
-    is_type: bool = False
+    end: int = 0  # Where its bytes end.
+    content: int = 0  # Its number in the format: ``STRING``, ``TYPE`` ...
+    ref: int | None = None  # Of a shared type: which.
     # Set when its place is found.
     home: str | Id | None = None  # The list that it is in,
     next: Block | None = None  # and what comes after it.
+
+    @property
+    def is_type(self) -> bool:
+        """True for a shared type."""
+        return self.ref is not None
 
     def cut(self, length: int) -> Block:
         """Keep the first *length* clocks; return the rest, which comes next."""
@@ -66,6 +73,7 @@ class Block:
             origin=(self.client, self.clock + length - 1),
             right_origin=self.right_origin,
             text=units[2 * length :].decode("utf-16-le", "surrogatepass"),
+            content=self.content,
             home=self.home,
             next=self.next,
         )
@@ -83,6 +91,10 @@ class _Source:
     def __init__(self, source: bytes) -> None:
         self._bytes = source
         self._pos = 0
+
+    @property
+    def pos(self) -> int:
+        return self._pos
 
     def byte(self) -> int:
         self._pos += 1
@@ -123,6 +135,7 @@ def read_blocks(state: bytes) -> Iterator[Block]:
             block = Block(client, clock)
             _read_place(source, flags, block)
             _read_content(source, flags & _KIND, block)
+            block.end = source.pos
             yield block
             clock += block.length
 
@@ -140,26 +153,27 @@ def _read_place(source: _Source, flags: int, block: Block) -> None:
 
 
 def _read_content(source: _Source, kind: int, block: Block) -> None:
-    if kind == _STRING:
+    block.content = kind
+    if kind == STRING:
         block.text = source.text()
         block.length = len(block.text.encode("utf-16-le")) // 2
-    elif kind == _DELETED:
+    elif kind == DELETED:
         block.length = source.number()
-    elif kind == _TYPE:
-        block.is_type = True
-        if source.number() == _XML_ELEMENT:
+    elif kind == TYPE:
+        block.ref = source.number()
+        if block.ref == XML_ELEMENT:
             source.span()
-    elif kind == _FORMAT:
+    elif kind == FORMAT:
         source.span()
         source.span()
-    elif kind in (_EMBED, _BINARY):
+    elif kind in (EMBED, BINARY):
         source.span()
-    elif kind == _JSON:
+    elif kind == JSON:
         block.length = source.number()
         for _ in range(block.length):
             source.span()
     else:
-        assert kind == _ANY, f"content {kind} was let in"
+        assert kind == ANY, f"content {kind} was let in"
         block.length = source.number()
         _skip_values(source, block.length)
 

@@ -207,6 +207,22 @@ class NotesUpdated:
 
 
 @frozen(kw_only=True)
+class NotesHalved:
+    """Somebody edited, and cut characters in two: those whose second halves are at ``cuts``.
+
+    Both halves read U+FFFD from now on, as Yjs has it. Yjs documents apply ``update`` as it is;
+    the CRDT library of this server needs ``collab.notes.halving`` first.
+    """
+
+    TAG: ClassVar[str] = "notes.halved"
+
+    update: bytes
+    cuts: list[tuple[int, int]]  # Client, clock.
+    new_clients: list[int] = field(factory=list)
+    new_roots: dict[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
 class NotesUndone:
     """Somebody's own edits, those of ``seqs``, were taken back; ``redo``: they were undos."""
 

@@ -13,7 +13,7 @@ the first reader of one at rest gets the saved bytes as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,7 +23,9 @@ from attrs import define, field
 from collab.errors import CollabError
 from collab.limits import NOTES_BYTES_MAX
 from collab.notes.errors import DocumentFault
+from collab.notes.halving import grouped, halve_steps
 from protocol.yjs import (
+    Id,
     NestingIndex,
     NestingPlan,
     UpdateReport,
@@ -115,11 +117,18 @@ class SharedDoc:
     # Replayed updates that the live document has not seen, and applied ones not yet evolved.
     _behind: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
     _ahead: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
+    # Characters that replayed updates cut in two, of these updates and of what was before them.
+    _cuts: set[Id] = field(init=False, factory=set, eq=False, repr=False)
 
     # ------------------------------------------------------------ the event's two ways in
 
-    def apply(self, update: bytes, report: UpdateReport, plan: NestingPlan) -> bool:
+    def apply(
+        self, update: bytes, report: UpdateReport, plan: NestingPlan, *, sent: bytes | None = None
+    ) -> bool:
         """Apply *update* for the event that is being decided; return whether it changed anything.
+
+        Args:
+          sent: What the event holds, if not *update*: ``take_in`` is given that very object.
 
         Raises:
           DocumentFault: it could not be applied whole. The document is unusable then.
@@ -141,8 +150,14 @@ class SharedDoc:
         live.index.commit(plan)
         live.whole = None
         live.added_bytes += len(update)
-        self._ahead.append(update)
+        self._ahead.append(update if sent is None else sent)
         return True
+
+    def become(self, fitted: SharedDoc) -> None:
+        """Go on with what *fitted* has built: this document, with characters cut in two."""
+        assert not self._behind
+        assert not self._ahead
+        self._live = fitted._opened()
 
     def take_in(self, update: bytes) -> None:
         """Evolve: the live path has applied it already, a replay applies it when it is needed."""
@@ -153,6 +168,11 @@ class SharedDoc:
             return
         assert not self._ahead, "an event was decided that did not happen"
         self._behind.append(update)
+
+    def cut_behind(self, update: bytes, cuts: Iterable[Id]) -> None:
+        """Evolve: note, before *update* is taken in, which characters it cuts in two."""
+        if not (self._ahead and self._ahead[0] is update):
+            self._cuts.update((client, clock) for client, clock in cuts)
 
     # ------------------------------------------------------------ reading
 
@@ -269,13 +289,27 @@ class SharedDoc:
         return self._live
 
     def _open_steps(self) -> Generator[None]:
-        live = self._live
+        behind, cuts = self._behind, self._cuts
+        self._behind, self._cuts = [], set()
+        live, holds_back = self._live, False
+        if cuts:
+            # They may be cut before their time: nobody looks in between.
+            by_client = grouped(cuts)
+            if live is not None:
+                holds_back = live.holds_back
+                with no_panic():
+                    self.saved, live = live.doc.get_update(), None
+            self.saved = yield from halve_steps(self.saved, by_client)
+            for at, update in enumerate(behind):
+                behind[at] = yield from halve_steps(update, by_client)
+                if at % _REPLAYED_AT_ONCE == 0:
+                    yield
         if live is None:
             live = _Live()
+            live.holds_back = holds_back
             with no_panic():
                 live.doc.apply_update(self.saved)
             yield
-        behind, self._behind = self._behind, []
         for first in range(0, len(behind), _REPLAYED_AT_ONCE):
             with no_panic():
                 for update in behind[first : first + _REPLAYED_AT_ONCE]:

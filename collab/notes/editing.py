@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import logging
 
-from collab.errors import CollabError
+from attrs import evolve
+
+from collab.errors import CollabError, RateLimited
 from collab.kind import Context, Outcome
+from collab.limits import NOTES_FITTED_AT_ONCE_BYTES, NOTES_RETRY_MS
 from collab.notes import branches
 from collab.notes.admission import Known, UnknownHistory, judge
-from collab.notes.commands import EditNotes, NotesUpdated
+from collab.notes.commands import EditNotes, NotesHalved, NotesUpdated
 from collab.notes.errors import NotesMalformed
+from collab.notes.fitting import Fitted, cuts_of, exhaust, fit_steps
 from collab.notes.state import HasNotes, NotesLog
 from collab.notes.writing import write
-from protocol.yjs import UpdateRefused, UpdateReport, walk
+from protocol.yjs import Id, UpdateRefused, UpdateReport, walk
 
 _audit = logging.getLogger("collab.audit")
 
@@ -42,6 +46,8 @@ def edit(state: HasNotes, command: EditNotes, context: Context) -> Outcome:
 
 def _edit(log: NotesLog, command: EditNotes, context: Context) -> Outcome:
     update, report = command.update, _report_of(command)
+    if cuts := cuts_of(log.doc, report):
+        return _edit_fitted(log, update, _fitted(log, command, cuts), context)
     verdict = judge(log, update, report, context.caller.user_id)
     if isinstance(verdict, Known):
         return Outcome(value={})
@@ -49,6 +55,37 @@ def _edit(log: NotesLog, command: EditNotes, context: Context) -> Outcome:
         return branches.keep(log, update, verdict, context)
     written = write(log, update, report, verdict)
     return Outcome([NotesUpdated(**written)] if written else (), {})
+
+
+def _edit_fitted(log: NotesLog, sent: bytes, fitted: Fitted, context: Context) -> Outcome:
+    """The same for an update that cuts characters in two: against the document that bears it."""
+    user_id = context.caller.user_id
+    verdict = judge(evolve(log, doc=fitted.doc), fitted.update, fitted.report, user_id)
+    if isinstance(verdict, Known):
+        return Outcome(value={})
+    if isinstance(verdict, UnknownHistory):
+        return branches.keep(log, sent, verdict, context)
+    log.doc.become(fitted.doc)
+    written = write(log, fitted.update, fitted.report, verdict, sent=sent)
+    return Outcome([NotesHalved(cuts=fitted.cuts, **written)] if written else (), {})
+
+
+def _fitted(log: NotesLog, command: EditNotes, cuts: list[Id]) -> Fitted:
+    """Return what was found out before, or what takes a moment only.
+
+    Raises:
+      RateLimited: the document has changed since; send it again.
+      NotesMalformed: it cannot be read.
+    """
+    fitted = command.study.fitted
+    if fitted is not None and fitted.seq == log.seq:
+        return fitted
+    if len(log.doc.whole()) > NOTES_FITTED_AT_ONCE_BYTES:
+        raise RateLimited("the document has changed meanwhile", NOTES_RETRY_MS)
+    try:
+        return exhaust(fit_steps(log.seq, log.doc, command.update, cuts))
+    except UpdateRefused as refusal:
+        raise NotesMalformed(str(refusal)) from None
 
 
 def _report_of(command: EditNotes) -> UpdateReport:

@@ -11,12 +11,14 @@ from attrs import frozen
 from collab.errors import LimitExceeded, NotFound
 from collab.kind import Answer, Context, Reader
 from collab.limits import NOTES_REPLAY_EVENTS_MAX, NOTES_REPLAY_PAGE
-from collab.notes.commands import NotesAt
+from collab.notes.commands import NotesAt, NotesHalved
 from collab.notes.document import EMPTY, no_panic
+from collab.notes.halving import grouped, halve
 from collab.notes.markdown import to_text
 from collab.notes.rewriting import doc_of
 from collab.notes.state import HasNotes
 from collab.notes.writing import STATES
+from protocol.yjs import Id
 
 
 class Step(NamedTuple):
@@ -55,6 +57,7 @@ async def load(reader: Reader, owner: str, *, first: int, last: int) -> Past:
     if last - after > NOTES_REPLAY_EVENTS_MAX:
         raise LimitExceeded(f"more than {NOTES_REPLAY_EVENTS_MAX} events to read back")
     updates: list[Step] = []
+    cuts: set[Id] = set()
     while after < last:
         limit = min(NOTES_REPLAY_PAGE, last - after)
         page = await reader.events(owner, after=after, limit=limit)
@@ -63,10 +66,22 @@ async def load(reader: Reader, owner: str, *, first: int, last: int) -> Past:
             for past in page
             if hasattr(past.event, "update")
         ]
+        for past in page:
+            if type(past.event) is NotesHalved:
+                cuts.update((client, clock) for client, clock in past.event.cuts)
         if len(page) < limit:
             break
         after = page[-1].stamp.seq
-    return Past(base, updates)
+    if not cuts:
+        return Past(base, updates)
+    return await trio.to_thread.run_sync(_halved, Past(base, updates), cuts)
+
+
+def _halved(past: Past, cuts: set[Id]) -> Past:
+    """Return *past* with the characters that its updates cut in two cut from the beginning."""
+    by_client = grouped(cuts)
+    steps = [step._replace(update=halve(step.update, by_client)) for step in past.updates]
+    return Past(halve(past.base, by_client), steps)
 
 
 def at(state: HasNotes, query: NotesAt, context: Context) -> Answer:

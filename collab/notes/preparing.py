@@ -28,12 +28,14 @@ from collab.notes.commands import (
 )
 from collab.notes.document import OWN_LIMITS, no_panic
 from collab.notes.drafts import newest_burst
+from collab.notes.fitting import cuts_of, fit_steps
+from collab.notes.halving import may_be_cut
 from collab.notes.markdown import import_update
 from collab.notes.rewriting import change_to, joined, undone
 from collab.notes.state import HasNotes, NotesLog
 from collab.notes.study import Draft
 from collab.notes.writing import kind_of, pen_of
-from protocol.yjs import UpdateRefused, walk_steps
+from protocol.yjs import Id, UpdateRefused, walk, walk_steps
 
 T = TypeVar("T")
 _DRAFTED = (UndoNotes, RedoNotes, RestoreNotes, MergeBranch, ImportNotes)
@@ -46,7 +48,7 @@ def study(
     log = state.notes
     if type(command) is EditNotes:
         if len(command.update) <= NOTES_STUDIED_BYTES and log.doc.is_ready:
-            return None
+            return _fitting_of(log, command)
         return partial(_read_update, log, command)
     if type(command) in _DRAFTED:
         return partial(_draft, _Desk(log, caller.user_id, target, reader), command)
@@ -59,6 +61,30 @@ async def _read_update(log: NotesLog, command: EditNotes) -> None:
         await _in_turns(log.doc.open_steps())
     try:
         command.study.report = await _in_turns(walk_steps(command.update))
+    except UpdateRefused as refusal:
+        command.study.refusal = refusal
+    else:
+        if cuts := cuts_of(log.doc, command.study.report):
+            await _fit(log, command, cuts)
+
+
+def _fitting_of(log: NotesLog, command: EditNotes) -> Callable[[], Awaitable[None]] | None:
+    """Return what must be done for a small update that cuts characters in two, if it does."""
+    if not (log.doc.index.has_halves or may_be_cut(command.update)):
+        return None  # Nearly always.
+    try:
+        report = command.study.report = walk(command.update)
+    except UpdateRefused as refusal:
+        command.study.refusal = refusal
+        return None
+    cuts = cuts_of(log.doc, report)
+    return partial(_fit, log, command, cuts) if cuts else None
+
+
+async def _fit(log: NotesLog, command: EditNotes, cuts: list[Id]) -> None:
+    """Build the document that the update can be applied to. Cancelled: nothing happened."""
+    try:
+        command.study.fitted = await _in_turns(fit_steps(log.seq, log.doc, command.update, cuts))
     except UpdateRefused as refusal:
         command.study.refusal = refusal
 

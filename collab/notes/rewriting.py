@@ -15,6 +15,7 @@ import pycrdt
 from pycrdt import Array, Doc, Map, Text, XmlFragment
 
 from collab.notes.document import EMPTY, no_panic, observed
+from collab.notes.fitting import fitted
 from collab.notes.likeness import alike_array, alike_children, alike_map, alike_text
 
 _FOR_EVER_MS: Final = 2**40  # All of a burst is taken back in one step.
@@ -93,7 +94,7 @@ def undone(
 
 def joined(whole: bytes, branch: bytes) -> bytes:
     """Return the document that both make together. Raises: DocumentFault."""
-    doc = doc_of(whole, branch)
+    doc = doc_of(*fitted(whole, branch))
     with no_panic():
         return doc.get_update()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from attrs import define, frozen
 
 from collab.errors import CollabError
+from collab.notes.fitting import Fitted
 from protocol.yjs import UpdateRefused, UpdateReport
 
 
@@ -31,5 +32,6 @@ class Study:
 
     report: UpdateReport | None = None  # What the update says,
     refusal: UpdateRefused | None = None  # or why it cannot be read.
+    fitted: Fitted | None = None  # What the document is to be first, if it cuts characters.
     draft: Draft | None = None  # What we wrote for the command,
     trouble: CollabError | None = None  # or why nothing can be written.

@@ -13,12 +13,13 @@ from collab.kind import Put, Stamp
 from collab.limits import NOTES_STATE_EVERY
 from collab.notes import moments, undoing
 from collab.notes.admission import Admitted
-from collab.notes.commands import NotesUpdated
+from collab.notes.commands import NotesHalved, NotesUpdated
 from collab.notes.state import HasNotes, NotesLog
 from protocol.yjs import RootKind, UpdateReport
 
 STATES: Final = "notes_at"  # Listing of stored states; position = seq of the event after which.
 # The surest sign first: an element has keys as well, and a rich text may hold embedded values.
+_SENT: Final = frozenset({NotesUpdated, NotesHalved})  # By a client, not written by us.
 _KINDS: Final = (RootKind.XML, RootKind.TEXT, RootKind.ARRAY, RootKind.MAP)
 
 
@@ -30,18 +31,28 @@ class Written(TypedDict):
     new_roots: dict[str, str]
 
 
-def write(log: NotesLog, update: bytes, report: UpdateReport, admitted: Admitted) -> Written | None:
+def write(
+    log: NotesLog,
+    update: bytes,
+    report: UpdateReport,
+    admitted: Admitted,
+    *,
+    sent: bytes | None = None,
+) -> Written | None:
     """Apply what was admitted; None: it changed nothing after all.
 
     From here on nothing may be refused.
 
+    Args:
+      sent: What the event is to hold, if it is not *update* itself.
+
     Raises:
       DocumentFault: a crash.
     """
-    if not log.doc.apply(update, report, admitted.plan):
+    if not log.doc.apply(update, report, admitted.plan, sent=sent):
         return None
     return Written(
-        update=update,
+        update=update if sent is None else sent,
         new_clients=admitted.new_clients,
         new_roots={
             name: kind_of(kinds) for name, kinds in report.roots.items() if name not in log.roots
@@ -72,7 +83,7 @@ def written(state: HasNotes, event: Any, stamp: Stamp) -> None:
     log.doc.take_in(event.update)
     for client in event.new_clients:
         log.clients[client] = stamp.by
-    if event.new_clients and type(event) is not NotesUpdated:
+    if event.new_clients and type(event) not in _SENT:
         log.pens[stamp.by] = event.new_clients[0]
     log.roots.update(event.new_roots)
     log.seq = stamp.seq
@@ -85,6 +96,12 @@ def written(state: HasNotes, event: Any, stamp: Stamp) -> None:
         log.edits_since = log.bytes_since = 0
     moments.extend(log, stamp)
     undoing.remember(log, event, stamp)
+
+
+def halved(state: HasNotes, event: NotesHalved, stamp: Stamp) -> None:
+    """Evolve an event that cuts characters; a replay cuts them before anything is applied."""
+    state.notes.doc.cut_behind(event.update, event.cuts)
+    written(state, event, stamp)
 
 
 def _is_state_due(log: NotesLog) -> bool:

@@ -33,7 +33,7 @@ from protocol.yjs.limits import (
     NESTING_MAX,
     SLICE_UNITS,
 )
-from protocol.yjs.report import Span, UpdateReport
+from protocol.yjs.report import Id, Span, UpdateReport
 
 
 class NestingPlan(NamedTuple):
@@ -81,6 +81,15 @@ class NestingIndex:
         if not 0 <= clock < line.end:
             raise KeyError((client, clock))
         return line.level_at(clock) >> 1
+
+    @property
+    def has_halves(self) -> bool:
+        """True if some character of the document takes two clocks."""
+        return self._has_halves
+
+    def cuts(self, report: UpdateReport) -> list[Id]:
+        """Return the second half of every character, of either, that *report*'s update cuts."""
+        return sorted({half for half in self._splits(report) if half is not None})
 
     def plan(self, report: UpdateReport) -> NestingPlan:
         """Return what *report*'s update would add. Changes nothing.
@@ -148,24 +157,30 @@ class NestingIndex:
                 raise UpdateRefused("missing", f"clocks of {client} up to {clock}")
 
     def _refuse_splits(self, report: UpdateReport) -> Generator[None]:
-        """Look at every place where the update cuts texts, its own included."""
+        for half in self._splits(report):
+            if half is not None:
+                raise UpdateRefused("split_character", f"at {half[0]}, {half[1]}")
+            yield
+
+    def _splits(self, report: UpdateReport) -> Generator[Id | None]:
+        """Yield where the update cuts a character, of its own too; None at the end of a slice."""
         units = 0
         for client in {*report.splits, *report.deletes}:
             line = self._lines.get(client)
             known = 0 if line is None else line.end
             halves = frozenset(report.halves.get(client, ()))
             if known in halves:
-                raise UpdateRefused("split_character", f"at {client}, {known}")
+                yield client, known
             if not halves and (line is None or not line.has_halves):
                 continue
             for clock in _cuts(report.splits.get(client, ()), report.deletes.get(client, ())):
                 units += 1
                 if units > SLICE_UNITS:
-                    yield
+                    yield None
                     units = 0
                 is_old = line is not None and clock < known
                 if line.is_half(clock) if line is not None and is_old else clock in halves:
-                    raise UpdateRefused("split_character", f"at {client}, {clock}")
+                    yield client, clock
 
     def _bounded(self, plan: NestingPlan) -> NestingPlan:
         new_clients = sum(client not in self._lines for client in plan.additions)

@@ -1,9 +1,11 @@
 // Yjs itself, as the judge: one JSON object per line in, one per line out.
 //
-//   {do: "play", seed, edits, tabs}   three documents edited at random; answers what they sent,
+//   {do: "play", seed, edits, tabs, cuts}
+//                                     three documents edited at random; answers what they sent,
 //                                     split, merged and repeated, and what all of it together reads
 //   {do: "read", update}              what a fresh document reads that loads `update`
 //
+// `cuts`: carets are within characters of two units too, as editors have it that compare units.
 // `tabs`: all three are one person's, so that updates of different clients may be merged as well.
 import { createInterface } from 'node:readline'
 import * as Y from 'yjs'
@@ -12,7 +14,7 @@ const base64 = bytes => Buffer.from(bytes).toString('base64')
 const WORDS = ['a', 'é', '🙂', 'word ', '\n', '한글', 'some more words, ']
 
 // mulberry32: the same numbers from the same seed, everywhere.
-function numbersFrom (seed) {
+function numbersFrom (seed, cuts) {
   const next = () => {
     seed = (seed + 0x6D2B79F5) | 0
     let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
@@ -20,13 +22,14 @@ function numbersFrom (seed) {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296
   }
   const below = n => Math.floor(next() * n)
-  return { chance: p => next() < p, below, pick: list => list[below(list.length)] }
+  return { cuts, chance: p => next() < p, below, pick: list => list[below(list.length)] }
 }
 
 // ---------------------------------------------------------------- edits
 
-// Where a caret can be: never within a character of two units. What is embedded is one unit.
-function places (text) {
+// Where a caret can be: not within a character of two units. What is embedded is one unit.
+function places (text, cuts) {
+  if (cuts) return [...Array(text.length + 1).keys()]
   const out = [0]
   for (const { insert } of text.toDelta()) {
     for (const character of typeof insert === 'string' ? insert : ' ') out.push(out[out.length - 1] + character.length)
@@ -35,7 +38,7 @@ function places (text) {
 }
 
 function writeText (rnd, text) {
-  const carets = places(text)
+  const carets = places(text, rnd.cuts && rnd.chance(0.3))
   const first = rnd.below(carets.length)
   const at = carets[first]
   const length = carets[Math.min(carets.length - 1, first + 1 + rnd.below(5))] - at
@@ -127,8 +130,8 @@ function repackaged (rnd, updates, tabs) {
   return sent
 }
 
-function play ({ seed, edits, tabs }) {
-  const rnd = numbersFrom(seed)
+function play ({ seed, edits, tabs, cuts }) {
+  const rnd = numbersFrom(seed, cuts)
   const updates = []
   const docs = [0, 1, 2].map(from => {
     const doc = new Y.Doc({ gc: true })

@@ -118,11 +118,11 @@ def deliver(rng: Random, pad: PadStage, sent: list[tuple[str, bytes]]) -> int:
     return refused
 
 
-def check(yjs: Yjs, seed: int, *, edits: int) -> int:
+def check(yjs: Yjs, seed: int, *, edits: int, cuts: bool = False) -> int:
     """Play one history; return how many updates had to wait for others."""
     rng = Random(seed)
     is_one_person = seed % 3 == 0  # Three tabs of one person: updates may be of several clients.
-    played = yjs.ask("play", seed=seed, edits=edits, tabs=is_one_person)
+    played = yjs.ask("play", seed=seed, edits=edits, tabs=is_one_person, cuts=cuts)
     sent = [
         ("ann" if is_one_person else PEOPLE[one["from"]], base64.b64decode(one["update"]))
         for one in played["sent"]
@@ -151,8 +151,21 @@ def test_updates_do_arrive_before_what_they_build_on(yjs: Yjs) -> None:
     assert sum(check(yjs, seed, edits=60) for seed in range(100, 103)) > 20
 
 
+@pytest.mark.parametrize("seed", range(200, 216))
+def test_characters_cut_in_two_read_as_yjs_reads_them(yjs: Yjs, seed: int) -> None:
+    """[N8.4] [N3.9] Also when clients put things between the two units of a character."""
+    check(yjs, seed, edits=60, cuts=True)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1_000, 1_100))
 def test_our_document_reads_what_yjs_reads_at_length(yjs: Yjs, seed: int) -> None:
     """[N8.4] The same, for longer."""
     check(yjs, seed, edits=400)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2_000, 2_050))
+def test_characters_cut_in_two_read_as_yjs_reads_them_at_length(yjs: Yjs, seed: int) -> None:
+    """[N8.4] [N3.9] The same, for longer."""
+    check(yjs, seed, edits=400, cuts=True)

@@ -1,0 +1,167 @@
+"""Characters cut in two: accepted as Yjs reads them, in the document and in all that is made of it.
+
+What Yjs itself makes of such edits is compared in ``tests/clients/test_equivalence.py``.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from collab.errors import RateLimited
+from collab.limits import NOTES_FITTED_AT_ONCE_BYTES
+from collab.notes import EditNotes
+from collab.notes.blocks import read_blocks
+from collab.notes.commands import (
+    GetBranch,
+    MergeBranch,
+    NotesAt,
+    NotesHalved,
+    RestoreNotes,
+    UndoNotes,
+)
+from collab.notes.errors import NotesBranched
+from collab.notes.halving import grouped, halve
+from protocol.yjs import walk
+from tests.collab.notes.pad import PadStage
+from tests.protocol.yjs import building as b
+
+ANN, BEN = 1, 2
+HALF = "\ufffd"
+# From 😀 to 😁 as a comparison unit by unit has it: only the second one differs.
+GRIN_TO_BEAM = b.update(
+    b.section(ANN, 3, b.text(HALF, origin=(ANN, 1), right=(ANN, 2))),
+    deletes=[b.deletions(ANN, (2, 1))],
+)
+
+
+@pytest.fixture
+def pad() -> PadStage:
+    """Ann wrote ``a😀`` in the root ``t``."""
+    pad = PadStage()
+    pad.edit("ann", b.update(b.section(ANN, 0, b.text("a😀", parent="t"))))
+    return pad
+
+
+def test_what_cuts_a_character_is_taken_as_yjs_reads_it(pad: PadStage) -> None:
+    """[N3.9] Either half reads U+FFFD; the event holds what was sent, and says what it cuts."""
+    pad.edit("ann", GRIN_TO_BEAM)
+    assert pad.text() == f"a{HALF}{HALF}"
+    event = pad.history[-1][1]
+    assert type(event) is NotesHalved
+    assert (event.update, event.cuts) == (GRIN_TO_BEAM, [(ANN, 2)])
+    assert dict(pad.state.notes.doc.clocks) == {ANN: 4}
+    pad.edit("ann", b.update(b.section(ANN, 4, b.text("!", origin=(ANN, 3)))))
+    whole = pad.whole
+    for again in (pad.crash, pad.restart, pad.crash):
+        again()
+        assert (pad.whole, pad.text()) == (whole, f"a{HALF}{HALF}!")
+
+
+def test_an_update_may_cut_its_own_characters(pad: PadStage) -> None:
+    """[N3.9] Merged updates hold the character whole and what was put into it."""
+    merged = b.update(b.section(BEN, 0, b.text("x🙂y", parent="t"), b.text("|", origin=(BEN, 1))))
+    pad.edit("ben", merged)
+    assert sorted(pad.text()) == sorted(f"a😀x{HALF}|{HALF}y")
+    pad.edit("ben", merged)
+    assert pad.seq == 2, "sent again, it is known"
+    pad.crash()
+    assert sorted(pad.text()) == sorted(f"a😀x{HALF}|{HALF}y")
+
+
+def test_a_character_known_by_half_is_taken_by_half(pad: PadStage) -> None:
+    """[N3.9] Halves that were typed one by one are one character where they were typed."""
+    pad.edit("ben", b.update(b.section(BEN, 0, b.text(HALF, origin=(ANN, 2)))))
+    pad.edit("ben", b.update(b.section(BEN, 0, b.text("🙂z", origin=(ANN, 2)))))
+    assert pad.text() == f"a😀{HALF}{HALF}z"
+
+
+def test_deleted_characters_are_not_cut(pad: PadStage) -> None:
+    """[N3.9] Where nothing is left to be read, nothing is replaced."""
+    pad.edit("ann", b.update(deletes=[b.deletions(ANN, (1, 2))]))
+    pad.edit("ann", b.update(b.section(ANN, 3, b.text("!", origin=(ANN, 1), right=(ANN, 2)))))
+    assert pad.text() == "a!"
+    pad.crash()
+    assert pad.text() == "a!"
+
+
+async def test_moments_undo_and_restore_reach_across_a_cut(pad: PadStage) -> None:
+    """[N3.10] Before it the character is whole; what is made of the past is read as it was."""
+    pad.edit("ann", GRIN_TO_BEAM)
+    pad.now_ms += 10_000
+    pad.edit("ann", b.update(b.section(ANN, 4, b.text(" words", origin=(ANN, 3)))))
+
+    async def at(seq: int) -> str:
+        shown = await pad.look("ann", NotesAt(seq=seq))
+        text: str = shown["text"]["t"]
+        return text
+
+    assert [await at(seq) for seq in (1, 2, 3)] == [
+        "a😀",
+        f"a{HALF}{HALF}",
+        f"a{HALF}{HALF} words",
+    ]
+    await pad.act("ann", UndoNotes())
+    assert pad.text() == f"a{HALF}{HALF}"
+    await pad.act("ann", UndoNotes())
+    assert pad.text() == f"a{HALF}{HALF}", "what was cut stays cut; what was put in is gone"
+    await pad.act("ben", RestoreNotes(seq=1))
+    assert pad.text() == "a😀"
+    pad.crash()
+    assert pad.text() == "a😀"
+
+
+async def test_a_branch_that_cuts_characters_can_be_merged(pad: PadStage) -> None:
+    """[N3.10] Unknown history is kept as it was sent, and read as Yjs would."""
+    forged = b.section(ANN, 3, b.text("|", origin=(ANN, 1), right=(ANN, 2)))
+    with pytest.raises(NotesBranched) as kept:
+        pad.edit("ben", b.update(b.section(BEN, 0, b.text("x", parent="t")), forged))
+    branch = await pad.look("ben", GetBranch(id=kept.value.branch_id))
+    assert f"a{HALF}|{HALF}" in branch["text"]["t"]
+    assert branch["now"]["t"] == "a😀"
+    await pad.act("ben", MergeBranch(id=branch["id"]))
+    assert f"a{HALF}|{HALF}" in pad.text()
+
+
+async def test_a_long_document_is_cut_in_slices(pad: PadStage) -> None:
+    """[N3.11] Before it is decided; if the document has changed since, the sender tries again."""
+    pad.edit("ben", b.update(b.section(BEN, 0, b.text("w" * NOTES_FITTED_AT_ONCE_BYTES))))
+    with pytest.raises(RateLimited):
+        pad.edit("ann", GRIN_TO_BEAM)
+    command = EditNotes(update=GRIN_TO_BEAM)
+    study = pad.kind.study(pad.state, command, pad.caller("ann"), "pad:k", pad.rows)
+    assert study is not None
+    await study()
+    pad.edit("ben", b.update(b.section(BEN, NOTES_FITTED_AT_ONCE_BYTES, b.text("z"))))
+    with pytest.raises(RateLimited):
+        pad.do("ann", command)
+    await pad.act("ann", EditNotes(update=GRIN_TO_BEAM))
+    assert pad.text().startswith(f"a{HALF}{HALF}")
+
+
+def test_bytes_are_halved_where_they_say_and_nowhere_else() -> None:
+    """[N3.9] Every other struct, and the deletions, stay to the byte."""
+    rng = Random(7)
+    for _ in range(200):
+        words = ["".join(rng.choices("ab😀é🙂한", k=rng.randint(1, 9))) for _ in range(4)]
+        structs, clock, halves = [], 0, []
+        for word in words:
+            structs.append(b.text(word, parent="t"))
+            for character in word:
+                if ord(character) > 0xFFFF:
+                    halves.append(clock + 1)
+                clock += len(character.encode("utf-16-le")) // 2
+        update = b.update(
+            b.section(9, 0, *structs, b.embed('"😀"'), b.deleted(3)), b.section(8, 5, b.text("😀"))
+        )
+        chosen = [half for half in halves if rng.random() < 0.5]
+        done = halve(update, grouped([(9, half) for half in chosen] + [(9, 10_000), (3, 1)]))
+        text = "".join(words).encode("utf-16-le")
+        for half in chosen:
+            text = text[: 2 * half - 2] + (HALF * 2).encode("utf-16-le") + text[2 * half + 2 :]
+        read = "".join(block.text for block in read_blocks(done) if block.client == 9)
+        assert read == text.decode("utf-16-le")
+        assert walk(done).clocks == walk(update).clocks
+        assert halve(done, grouped([(9, half) for half in chosen])) == done
+        assert (len(done) == len(update)) == (not chosen)
