@@ -8,15 +8,24 @@ from pathlib import Path
 from typing import Annotated
 
 import trio
+from attrs import evolve
 from cyclopts import App, Parameter
 
 from loadtest.concluding import conclude
+from loadtest.connections import ConnectionsOptions
+from loadtest.connections import connections as run_connections
+from loadtest.fanout import FanoutOptions
+from loadtest.fanout import fanout as run_fanout
 from loadtest.idle import IdleSettings
 from loadtest.idle import idle as run_idle
 from loadtest.meetings import MeetingsOptions
 from loadtest.meetings import meetings as run_meetings
+from loadtest.meetings_idle import MeetingsIdleOptions
+from loadtest.meetings_idle import meetings_idle as run_meetings_idle
 from loadtest.replay import ReplaySettings, is_clean
 from loadtest.replay import replay as run_replay
+from loadtest.soak import SoakOptions
+from loadtest.soak import soak as run_soak
 from loadtest.trace import TraceSettings, is_exact
 from loadtest.trace import trace as run_trace
 
@@ -98,6 +107,46 @@ def meetings(options: MeetingsOptions = MeetingsOptions()) -> None:  # noqa: B00
     Example: python -m loadtest meetings --meetings 1000 --secs 60 --report out
     """
     conclude(run_meetings, options)
+
+
+@app.command
+def fanout(options: FanoutOptions = FanoutOptions()) -> None:  # noqa: B008 -- frozen
+    """One writer, many readers of one meeting's notes.
+
+    Example: python -m loadtest fanout --observers 1500 --generators 2
+    """
+    conclude(run_fanout, options)
+
+
+@app.command
+def connections(options: ConnectionsOptions = ConnectionsOptions()) -> None:  # noqa: B008
+    """Memory and CPU of connections that are only there.
+
+    Example: python -m loadtest connections --idle 5000
+    """
+    conclude(run_connections, options)
+
+
+@app.command
+def meetings_idle(
+    meetings: Annotated[int, Parameter(help="Opened in each round.")] = 10_000,
+    *,
+    options: MeetingsIdleOptions = MeetingsIdleOptions(),  # noqa: B008 -- frozen
+) -> None:
+    """Memory of meetings that nobody is in, and of those at rest.
+
+    Example: python -m loadtest meetings-idle 10000
+    """
+    conclude(run_meetings_idle, evolve(options, count=meetings))
+
+
+@app.command
+def soak(options: SoakOptions = SoakOptions()) -> None:  # noqa: B008 -- frozen
+    """Meetings for long: memory and latency must stay flat.
+
+    Example: python -m loadtest soak --mins 30 --meetings 200
+    """
+    conclude(run_soak, options)
 
 
 if __name__ == "__main__":

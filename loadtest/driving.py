@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final
@@ -21,7 +21,7 @@ from attrs import asdict, define, field
 
 from loadtest.histogram import Histogram, merged
 from loadtest.lean import Endpoint
-from loadtest.sampling import ServerWatch, Usage
+from loadtest.sampling import Sample, ServerWatch, Usage
 
 OPENING_TIMEOUT_S: Final = 300.0  # Until all generators are ready.
 START_DELAY_S: Final = 0.3  # The start's way through the pipes.
@@ -43,6 +43,7 @@ class Driven:
     histograms: defaultdict[str, dict[int, Histogram]] = field(
         factory=lambda: defaultdict(dict)  # name -> second -> what was recorded
     )
+    phases: dict[str, Sample] = field(factory=dict)  # What the server used when each was over.
     counts: defaultdict[str, defaultdict[int, int]] = field(
         factory=lambda: defaultdict(lambda: defaultdict(int))
     )
@@ -70,6 +71,10 @@ class Driven:
             for second, histogram in sorted(self.histograms.get(name, {}).items())
         ]
 
+    def totals(self, name: str) -> list[tuple[float, float]]:
+        """Return points (second, how many were recorded) over time."""
+        return [(s + 1.0, float(h.total)) for s, h in sorted(self.histograms.get(name, {}).items())]
+
     def rates(self, name: str) -> list[tuple[float, float]]:
         """Return points (second, count) over time."""
         return [(s + 1.0, float(n)) for s, n in sorted(self.counts.get(name, {}).items())]
@@ -89,6 +94,7 @@ class Driven:
 
 
 Shown = Callable[[Driven, float], None]  # Called every second: so far, seconds since the start.
+OnPhase = Callable[[str], Awaitable[None]]
 
 
 async def drive(
@@ -98,6 +104,7 @@ async def drive(
     *,
     watch: ServerWatch | None = None,
     show: Shown | None = None,
+    on_phase: OnPhase | None = None,
 ) -> Driven:
     """Run one generator for each of *plans*, to its end.
 
@@ -106,6 +113,8 @@ async def drive(
         ``endpoint`` (see ``endpoint_of``) and ``generator``, its number.
       watch: Samples the server meanwhile.
       show: Tells a person how far it is.
+      on_phase: Awaited when a generator ends a phase (``Link.phase``), which waits for it; then
+        the server is sampled. With several generators, the last one's sample counts.
 
     Raises:
       GeneratorFailed: one ended early, or was not ready in time.
@@ -121,10 +130,11 @@ async def drive(
             own = {"endpoint": asdict(endpoint), "generator": number}
             await worker.tell({"plan": own | dict(plan)})
             workers.append(worker)
+        phases = _Phases(driven, watch, on_phase)
         with trio.move_on_after(OPENING_TIMEOUT_S) as opening:
             for worker in workers:
-                if "ready" not in await worker.hear():
-                    raise GeneratorFailed(f"{job}: spoke before it was ready")
+                while "ready" not in (report := await worker.hear()):
+                    await phases.end(worker, report["phase"])
         if opening.cancelled_caught:
             raise GeneratorFailed(f"{job}: not ready within {OPENING_TIMEOUT_S:.0f} s")
         driven.started_at = time.perf_counter() + START_DELAY_S
@@ -137,7 +147,7 @@ async def drive(
                 watching.start_soon(_show, show, driven)
             async with trio.open_nursery() as listening:
                 for worker in workers:
-                    listening.start_soon(_listen, worker, driven)
+                    listening.start_soon(_listen, worker, driven, phases)
             watching.cancel_scope.cancel()
         driven.ended_at = time.perf_counter()
         if watch is not None:
@@ -150,14 +160,33 @@ def endpoint_of(plan: Mapping[str, Any]) -> Endpoint:
     return Endpoint(**plan["endpoint"])
 
 
-async def _listen(worker: _Worker, driven: Driven) -> None:
+@define(eq=False)
+class _Phases:
+    """What happens when a generator has ended one."""
+
+    driven: Driven
+    watch: ServerWatch | None
+    on_phase: OnPhase | None
+
+    async def end(self, worker: _Worker, name: str) -> None:
+        if self.on_phase is not None:
+            await self.on_phase(name)
+        if self.watch is not None and self.watch.look():
+            self.driven.phases[name] = self.watch.samples[-1]
+        await worker.tell({"go": True})
+
+
+async def _listen(worker: _Worker, driven: Driven, phases: _Phases) -> None:
     while True:
         report = await worker.hear()
         if "done" in report:
             driven.results.append(report["done"])
             driven.processes.append(report["process"])
             return
-        driven.merge(report)
+        if "phase" in report:
+            await phases.end(worker, report["phase"])
+        else:
+            driven.merge(report)
 
 
 async def _show(show: Shown, driven: Driven) -> None:

@@ -28,12 +28,12 @@ class Typist:
         """Return the update that appends *text*, which must be ASCII (one clock per character)."""
         said = text.encode("ascii")
         if self._clock:
-            info = bytes((_TEXT | _HAS_ORIGIN,)) + self._client + varint(self._clock - 1)
+            place = bytes((_TEXT | _HAS_ORIGIN,)) + self._client + varint(self._clock - 1)
         else:
-            info = bytes((_TEXT, 1)) + varint(len(self._root)) + self._root
+            place = bytes((_TEXT, 1)) + varint(len(self._root)) + self._root
         head = b"\x01\x01" + self._client + varint(self._clock)  # One client, one item.
         self._clock += len(said)
-        return head + info + varint(len(said)) + said + b"\x00"  # Nothing deleted.
+        return head + place + varint(len(said)) + said + b"\x00"  # Nothing deleted.
 
 
 def varint(value: int) -> bytes:

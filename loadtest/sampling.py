@@ -22,6 +22,7 @@ class Sample:
     cpu_s: float  # User and system, all threads.
     rss_kb: int
     written_bytes: int  # Handed to the disk; 0 if /proc does not tell.
+    waited_s: float  # The main thread was ready to run, and others had the CPU.
 
 
 def sample(pid: int) -> Sample:
@@ -30,7 +31,8 @@ def sample(pid: int) -> Sample:
     fields = (proc / "stat").read_text().rpartition(")")[2].split()
     cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
     rss_kb = int((proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-    return Sample(time.perf_counter(), cpu_s, rss_kb, _written(proc))
+    waited_s = int((proc / "schedstat").read_text().split()[1]) / 1e9
+    return Sample(time.perf_counter(), cpu_s, rss_kb, _written(proc), waited_s)
 
 
 def _written(proc: Path) -> int:
@@ -74,6 +76,7 @@ class ServerWatch:
             rss_kb_max=max(one.rss_kb for one in inside),
             rss_kb_last=last.rss_kb,
             written_bytes=last.written_bytes - first.written_bytes,
+            waited_s=last.waited_s - first.waited_s,
         )
 
     def series(self, start: float) -> dict[str, list[tuple[float, float]]]:
@@ -97,12 +100,16 @@ class Usage:
     rss_kb_max: int = 0
     rss_kb_last: int = 0
     written_bytes: int = 0
+    waited_s: float = 0.0
 
     def figures(self) -> dict[str, float]:
         """Return them under the names of a report."""
         return {
             "cpu_s": round(self.cpu_s, 2),
             "cpu_percent": round(100 * self.cpu_s / self.wall_s, 1) if self.wall_s else 0.0,
+            "waited_for_cpu_percent": round(100 * self.waited_s / self.wall_s, 1)
+            if self.wall_s
+            else 0.0,
             "rss_mb_max": round(self.rss_kb_max / 1024, 1),
             "rss_mb_last": round(self.rss_kb_last / 1024, 1),
             "disk_mb_written": round(self.written_bytes / 1e6, 2),

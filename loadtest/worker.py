@@ -8,7 +8,9 @@ It speaks with its parent in JSON lines: commands on standard input, reports on 
     {"plan": {...}}                     ->  (opens its sessions)
                                         <-  {"ready": true}
     {"start_at": perf_counter}          ->
-                                        <-  {"second", "histograms", "counts"} , one per second
+                                        <-  {"second", "histograms", "counts"}, one per second
+                                        <-  {"phase": name}
+    {"go": true}                        ->  (goes on)
                                         <-  {"done": result}; or it exits, traceback on stderr
 """
 
@@ -32,17 +34,24 @@ class Link:
         self._commands = commands
         self._reports = reports
         self.plan: dict[str, Any] = self._next()["plan"]
+        self._cpu_ready_s = 0.0
 
     def ready(self) -> None:
         """All that can be prepared is. Garbage is no more collected: it would pause everything."""
         gc.collect()
         gc.freeze()
         gc.disable()
+        self._cpu_ready_s = _cpu_s()
         self._report({"ready": True})
 
     def wait_for_start(self) -> float:
         """Wait until all workers are ready; return when to start (``perf_counter``)."""
         return float(self._next()["start_at"])
+
+    def phase(self, name: str) -> None:
+        """Say that a phase is over; wait until the parent has looked at the server."""
+        self._report({"phase": name})
+        self._next()
 
     def tick(
         self,
@@ -54,9 +63,9 @@ class Link:
         self._report({"second": second, "histograms": histograms, "counts": counts})
 
     def done(self, result: Mapping[str, Any]) -> None:
-        """Report the end, with the process's own CPU time and memory."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        own = {"cpu_s": used.ru_utime + used.ru_stime, "rss_kb": used.ru_maxrss}
+        """Report the end, with the process's own CPU time since it was ready, and memory."""
+        rss_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        own = {"cpu_s": _cpu_s() - self._cpu_ready_s, "rss_kb": rss_kb}
         self._report({"done": dict(result), "process": own})
 
     def _report(self, report: Mapping[str, Any]) -> None:
@@ -69,6 +78,11 @@ class Link:
             raise SystemExit("the parent is gone")
         command: dict[str, Any] = json.loads(line)
         return command
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def raise_file_limit() -> int:
