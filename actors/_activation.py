@@ -124,7 +124,9 @@ class Activation:
 
     async def _prepare(self, letters: list[Letter]) -> None:
         try:
-            await self.actor.prepare([command for command, _ in letters])
+            preparing = self.actor.prepare([command for command, _ in letters])
+            if preparing is not None:
+                await preparing
         except BaseException as error:
             if isinstance(error, JournalBroken) or len(letters) > 1:
                 raise self._crash(

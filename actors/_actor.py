@@ -5,7 +5,7 @@
     _cell (generic, owns the task)            Actor (callbacks, owns the state)
     ------------------------------            ---------------------------------
     activate: journal.head, journal.read  ->  restore(snapshot)  replay: decode, evolve
-    take all waiting commands (bounded)   ->  await prepare(commands)
+    take all waiting commands (bounded)   ->  prepare(commands), awaited
     for each command                      ->  decide(command) -> Decision
         for each of its events            ->  encode(event), evolve(seq, event), rows(seq, event)
     journal.append(one batch); durable
@@ -20,7 +20,7 @@ the reply of a command without events that was decided after one with events (ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
@@ -64,13 +64,15 @@ class Actor(Generic[C, E]):
         """Return the whole state as bytes, or None if this kind always replays."""
         return None
 
-    async def prepare(self, commands: Sequence[C]) -> None:
+    def prepare(self, commands: Sequence[C]) -> Awaitable[None] | None:  # noqa: ARG002
         """Load what :meth:`decide` will need and memory does not hold. Never write state rules use.
 
-        Called once per batch, before the first command is decided.
+        Called once per batch, before the first command is decided; what it returns is awaited.
+        None: there is nothing to load. May be written as an ``async def``.
 
-        Cancelled: the system is being killed; nothing happened.
+        Cancelled while awaited: the system is being killed; nothing happened.
         """
+        return None
 
     def decide(self, command: C) -> Decision[E]:
         """Return what *command* causes; read the state, never write it.

@@ -30,6 +30,7 @@ import trio
 from attrs import field, frozen
 
 from actors import ActorKind, ActorSystem, open_system
+from collab.envelope import EventCodec
 from collab.errors import PermissionDenied
 from collab.following import Followers
 from collab.gateway import CollabGateway
@@ -72,6 +73,7 @@ class AppSettings:
     batch_interval_s: float = BATCH_INTERVAL_S
     idle_timeout_s: float = IDLE_TIMEOUT_S
     identity: Authenticator | None = None  # None: development tokens and the own key.
+    store: MemoryStore | None = None  # Without a directory: where history is; None: a fresh one.
 
 
 class App:
@@ -194,7 +196,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         store: SqliteStore | MemoryStore
         if directory is None:
-            store = MemoryStore()
+            store = MemoryStore() if settings.store is None else settings.store
             identity = settings.identity or open_authenticator(
                 None, dev=settings.dev, clock_ms=settings.clock_ms
             )
@@ -251,10 +253,14 @@ async def open_app(
 def _actor_kinds(
     kinds: Mapping[str, Kind[Any]], settings: AppSettings, around: Sequence[Surroundings]
 ) -> list[ActorKind]:
+    def maker(kind: Kind[Any]) -> Callable[[str], LiveActor]:
+        codec = EventCodec(kind)
+        return lambda key: LiveActor(kind, codec, key, around[0])
+
     return [
         ActorKind(
             name=kind.name,
-            make=lambda key, kind=kind: LiveActor(kind, key, around[0]),  # type: ignore[misc]
+            make=maker(kind),
             idle_timeout_s=settings.idle_timeout_s,
             blank_timeout_s=BLANK_TIMEOUT_S,
         )

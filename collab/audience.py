@@ -130,19 +130,25 @@ class Audience:
         hub = self._hub
         if hub is None:
             return  # Nobody has followed since activation: resumes read the journal.
+        if type(entry.event) in self._kind.quiet:
+            self._show(hub, seq, entry)
+            return
         if entry.shut_out_ids or entry.shut_out:
             self._shut_out(hub, entry)
         taken_back = self._kind.redacts(entry.event)
         if taken_back:
             self._redact(hub, frozenset(taken_back))
+        self._show(hub, seq, entry)
+        if self._kind.concludes(entry.event):
+            hub.flush_all()
+            self._end_all(WireError("concluded", "it has ended; what is left can be read"))
+
+    def _show(self, hub: Hub, seq: int, entry: Entry) -> None:
         topic = self._codec.topic_of(entry)
         if topic is not None:
             shown = self._codec.show(seq, entry)
             urgent = topic not in self._batched
             hub.publish(seq, topic, shown, urgent=urgent, weight=shown.nbytes)
-        if self._kind.concludes(entry.event):
-            hub.flush_all()
-            self._end_all(WireError("concluded", "it has ended; what is left can be read"))
 
     def _shut_out(self, hub: Hub, entry: Entry) -> None:
         hub.flush_all()

@@ -14,7 +14,7 @@ import msgpack  # type: ignore[import-untyped]
 
 from collab.kind import Kind, Stamp
 from protocol.gateway import Subscription
-from protocol.structure import STORAGE, structure, unstructure
+from protocol.structure import STORAGE, structure, unstructure, unstructurer
 
 
 class Entry:
@@ -28,6 +28,7 @@ class Entry:
         "key",
         "nbytes",
         "op",
+        "placed",
         "reply",
         "shut_out",
         "shut_out_ids",
@@ -44,13 +45,17 @@ class Entry:
         self.reply = reply
         self.fields: Any = None  # The event as a plain structure, made once.
         self.nbytes = 0  # As journaled.
+        self.placed: Stamp | None = None  # Set as it evolves.
         # Whose subscriptions end right before it: judged as it evolves, done as it is published.
         self.shut_out_ids: frozenset[str] = frozenset()
         self.shut_out: Sequence[Subscription] = ()
 
     def stamp(self, seq: int) -> Stamp:
-        """Return what an evolve function may know beside the event."""
-        return Stamp(seq, self.at_ms, self.by)
+        """Return what an evolve function may know beside the event. Made once."""
+        placed = self.placed
+        if placed is None or placed.seq != seq:
+            placed = self.placed = Stamp(seq, self.at_ms, self.by)
+        return placed
 
 
 class Shown:
@@ -77,6 +82,8 @@ class EventCodec:
         self._topic_by_class = {
             cls: name for name, topic in kind.topics.items() for cls in topic.events
         }
+        self._plain_by_class = {cls: unstructurer(cls) for cls in kind.events}
+        self._pack = msgpack.Packer().pack  # One, with its buffer, for all; empty between calls.
 
     def topic_of(self, entry: Entry) -> str | None:
         """Return the topic that carries *entry*; None: it is not for subscribers."""
@@ -84,13 +91,14 @@ class EventCodec:
 
     def encode(self, entry: Entry) -> bytes:
         """Return *entry* as journaled bytes."""
-        fields = entry.fields = unstructure(entry.event)
-        envelope = {"t": entry.event.TAG, "b": entry.by, "a": entry.at_ms, "d": fields}
+        event = entry.event
+        fields = entry.fields = self._plain_by_class[type(event)](event)
+        envelope = {"t": event.TAG, "b": entry.by, "a": entry.at_ms, "d": fields}
         if entry.key is not None:
             envelope["k"] = entry.key
             envelope["o"] = entry.op
             envelope["r"] = entry.reply = unstructure(entry.reply)
-        packed: bytes = msgpack.packb(envelope)
+        packed: bytes = self._pack(envelope)
         entry.nbytes = len(packed)
         return packed
 

@@ -214,6 +214,11 @@ class Kind(Generic[S]):
     )
     # With ``Caller.is_dev``: events that let the caller in, before any command or subscription.
     welcome: Callable[[S, Caller, Context], Sequence[Any]] = lambda _state, _caller, _context: ()
+    # Commands that neither ``needs`` nor ``study`` has anything to say about, and events that cause
+    # nothing beside themselves (rows, signals, redactions, revocations, a conclusion): the frequent
+    # ones, so that nobody is asked about them.
+    immediate: frozenset[type[Tagged]] = frozenset()
+    quiet: frozenset[type[Tagged]] = frozenset()
     # Commands that are safe to repeat by their own rules: no answer to them is remembered.
     idempotent: frozenset[type[Tagged]] = frozenset()
     # Presence shows who is here: for those who may read this topic; None: for all who read any.
@@ -244,6 +249,8 @@ class Kind(Generic[S]):
         event_tags = [cls.TAG for cls in self.events]
         if len(set(event_tags)) != len(event_tags):
             raise ValueError(f"kind {self.name}: two events share a tag")
+        if strange := (self.quiet - set(self.events)) | (self.immediate - set(self.commands)):
+            raise ValueError(f"kind {self.name}: {strange} are not its own")
         if self.presence_with is not None and self.presence_with not in self.topics:
             raise ValueError(f"kind {self.name}: no topic {self.presence_with} for presence")
         if stray := self.allowed - self.actions:

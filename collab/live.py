@@ -17,7 +17,7 @@ its first answer), permission before everything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from collab.audience import REDACTED_LISTING, Audience
 from collab.envelope import Entry, EventCodec
 from collab.errors import BadRequest, Conflict, PermissionDenied, UnknownTopic
 from collab.following import PRESENCE_TOPIC
-from collab.kind import Answer, Caller, Context, Kind, Put, Signal, Stamp
+from collab.kind import Answer, Caller, Context, Kind, Put, Signal
 from collab.requests import Admit, Declined, Do, Done, Follow, Look, Message, Reading, Receive
 from collab.storage import SignalRow
 from collab.surroundings import Surroundings
@@ -43,10 +43,11 @@ _SNAPSHOT_FORMAT: Final = 1
 class LiveActor(Actor[Message, Entry]):
     """One activation of one target of any kind."""
 
-    def __init__(self, kind: Kind[Any], key: str, around: Surroundings) -> None:
+    def __init__(self, kind: Kind[Any], codec: EventCodec, key: str, around: Surroundings) -> None:
+        """*codec* is the kind's, shared by all its actors."""
         self._kind = kind
         self._around = around
-        self._codec = EventCodec(kind)
+        self._codec = codec
         self._audience = Audience(kind, self._codec, around, self.is_permitted)
         self._answers = Answers()
         self._has_signals = False
@@ -84,21 +85,23 @@ class LiveActor(Actor[Message, Entry]):
 
     def evolve(self, seq: int, event: Entry) -> None:
         """Apply one event, and remember the answer that it settles."""
-        stamp = Stamp(seq, event.at_ms, event.by)
-        self._kind.events[type(event.event)](self.state, event.event, stamp)
+        self._kind.events[type(event.event)](self.state, event.event, event.stamp(seq))
         if event.key is not None:
             answer = Remembered(event.op or "", seq, event.reply, event.nbytes)
             self._answers.remember(event.by, event.key, answer)
 
     def rows(self, seq: int, event: Entry) -> Sequence[object]:
         """Return what is stored in the event's transaction beside it; note whom it shuts out."""
-        stamp = Stamp(seq, event.at_ms, event.by)
-        rows: list[object] = list(self._kind.rows(self.state, event.event, stamp))
-        signals = self._kind.signals_of(self.state, event.event, stamp)
+        kind, happened = self._kind, event.event
+        if type(happened) in kind.quiet:
+            return ()
+        stamp = event.stamp(seq)
+        rows: list[object] = list(kind.rows(self.state, happened, stamp))
+        signals = kind.signals_of(self.state, happened, stamp)
         if signals:
             self._has_signals = True
             rows += [self._signal_row(seq, n, signal) for n, signal in enumerate(signals)]
-        rows += [Put(REDACTED_LISTING, n, b"") for n in self._kind.redacts(event.event)]
+        rows += [Put(REDACTED_LISTING, n, b"") for n in kind.redacts(happened)]
         self._audience.judge(self.state, event)
         return rows
 
@@ -108,8 +111,18 @@ class LiveActor(Actor[Message, Entry]):
 
     # ------------------------------------------------------------ deciding
 
-    async def prepare(self, commands: Sequence[Message]) -> None:
+    def prepare(self, commands: Sequence[Message]) -> Awaitable[None] | None:
         """Have studied what must be, and load the old items that the batch's commands need."""
+        immediate = self._kind.immediate
+        for message in commands:
+            if type(message) is Do:
+                if type(message.command) not in immediate:
+                    return self._prepare(commands)
+            elif type(message) is Look:
+                return self._prepare(commands)
+        return None
+
+    async def _prepare(self, commands: Sequence[Message]) -> None:
         load, reader = self._kind.load, self._around.reader
         wanted: dict[str, set[int]] = {}
         may_change_roles = False  # An earlier command of the batch might.

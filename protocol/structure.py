@@ -10,7 +10,7 @@ by their ``TAG`` under ``"type"``. Fields with ``init=False`` are neither writte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
@@ -22,7 +22,17 @@ from protocol._scalars import JSON, MSGPACK, STORAGE, Hook, MisfitAt
 from protocol._strict import strict_converter
 from protocol.errors import WireError
 
-__all__ = ["JSON", "MSGPACK", "STORAGE", "Structurer", "pack", "structure", "unpack", "unstructure"]
+__all__ = [
+    "JSON",
+    "MSGPACK",
+    "STORAGE",
+    "Structurer",
+    "pack",
+    "structure",
+    "unpack",
+    "unstructure",
+    "unstructurer",
+]
 
 T = TypeVar("T")
 
@@ -40,10 +50,14 @@ class Structurer:
     def __init__(self, encoding: str, *, trusts_any: bool = False) -> None:
         self._quick = strict_converter(encoding, explains=False, trusts_any=trusts_any)
         self._explaining = strict_converter(encoding, explains=True, trusts_any=trusts_any)
+        self._hooks: dict[Any, Hook] = {}  # By shape: as many as the program has.
 
     def hook(self, shape: Any) -> Hook:
         """Return the compiled function for *shape*; its errors still need :meth:`explain`."""
-        return self._quick.get_structure_hook(shape)
+        hook = self._hooks.get(shape)
+        if hook is None:
+            hook = self._hooks[shape] = self._quick.get_structure_hook(shape)
+        return hook
 
     def structure(self, value: object, shape: Any) -> Any:
         """Return *value* as a *shape*.
@@ -53,7 +67,7 @@ class Structurer:
           StructureHandlerNotFoundError: *shape* itself cannot be structured: your mistake.
         """
         try:
-            return self._quick.structure(value, shape)
+            return self.hook(shape)(value, shape)
         except StructureHandlerNotFoundError:
             raise
         except Exception as error:  # noqa: BLE001 -- validators and cattrs raise anything
@@ -137,6 +151,11 @@ def unstructure(value: object, shape: Any = None) -> Any:
     then carry their tag.
     """
     return _PLAIN.unstructure(value, unstructure_as=shape)
+
+
+def unstructurer(cls: type) -> Callable[[Any], Any]:
+    """Return what :func:`unstructure` does to instances of *cls*, for whoever does it often."""
+    return _PLAIN.get_unstructure_hook(cls)
 
 
 def pack(value: object, shape: Any = None) -> bytes:

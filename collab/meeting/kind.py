@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Final
 
 from collab import messages, notes
@@ -67,10 +68,20 @@ def _while_open(decide: Decide) -> Decide:
     return guarded
 
 
-def _rows(state: MeetingState, event: Any, stamp: Stamp) -> Sequence[Put | Remove]:
-    return (
-        speech.rows(event) or messages.rows(state, event, stamp) or notes.rows(state, event, stamp)
+_ROWS: Final[Mapping[type, Callable[[MeetingState, Any, Stamp], Sequence[Put | Remove]]]] = (
+    MappingProxyType(
+        {
+            BucketSealed: lambda _state, event, _stamp: speech.rows(event),
+            **dict.fromkeys(messages.EVENTS, messages.rows),
+            **dict.fromkeys(notes.EVENTS, notes.rows),
+        }
     )
+)
+
+
+def _rows(state: MeetingState, event: Any, stamp: Stamp) -> Sequence[Put | Remove]:
+    rows = _ROWS.get(type(event))
+    return () if rows is None else rows(state, event, stamp)
 
 
 def welcome(state: MeetingState, caller: Caller, context: Context) -> Sequence[Any]:
@@ -122,6 +133,8 @@ MEETING: Final[Kind[MeetingState]] = Kind(
         **{command: _while_open(decide) for command, decide in messages.COMMANDS.items()},
         **{command: _while_open(decide) for command, decide in notes.COMMANDS.items()},
     },
+    immediate=frozenset({AddChunk, AddChunks}),
+    quiet=frozenset({ChunkAdded}),
     idempotent=frozenset({AddChunk, AddChunks, notes.EditNotes}),
     presence_with="participants",
     concludes=lambda event: isinstance(event, MeetingEnded),
