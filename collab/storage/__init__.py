@@ -6,6 +6,8 @@ are an ``actors.Journal``, a ``collab.kind.Reader`` and an outbox of signals.
 
 from __future__ import annotations
 
+from collab.storage.deep import DeepCondition as DeepCondition
+from collab.storage.deep import check_deeply as check_deeply
 from collab.storage.directory import StoreCondition as StoreCondition
 from collab.storage.directory import inspect_store as inspect_store
 from collab.storage.errors import StoreUnusable as StoreUnusable

@@ -7,6 +7,7 @@ only while SQLite itself works. Never ``executemany``: it hands the lock back at
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ import apsw
 import apsw.aio
 import trio
 
+from collab.storage.errors import what_failed
 from collab.storage.limits import (
     BUSY_TIMEOUT_MS,
     READER_CACHE_KIB,
@@ -27,6 +29,8 @@ from collab.storage.limits import (
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+_log = logging.getLogger("collab.storage")
 
 _READ_ONLY: Final = apsw.SQLITE_OPEN_READONLY
 _READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -109,7 +113,11 @@ async def _open_thread(path: Path, flags: int, vfs: str | None) -> AsyncIterator
         yield SqlThread(connection)
     finally:
         with trio.CancelScope(shield=True):
-            await connection.aclose(force=True)
+            try:
+                await connection.aclose(force=True)
+            except apsw.Error as error:
+                # What is acknowledged is on disk; the next start finishes what this one left.
+                _log.warning("closing the database: %s", what_failed(error))
 
 
 def _prepare_writer(db: apsw.Connection) -> None:

@@ -87,7 +87,10 @@ def check_database(path: Path, vfs: str | None) -> None:
             return
     except OSError as error:
         raise _not_accessible(path, error) from error
-    _check_file(path, lambda: apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs))
+    # Only a first start uses a journal, before the log. SQLite takes its half-done writes back
+    # when the file is opened, which needs one that may write.
+    flags = apsw.SQLITE_OPEN_READWRITE if _has_journal(path) else apsw.SQLITE_OPEN_READONLY
+    _check_file(path, lambda: apsw.Connection(str(path), flags=flags, vfs=vfs))
 
 
 @frozen
@@ -112,8 +115,8 @@ def inspect_store(directory: Path) -> StoreCondition:
     nbytes = path.stat().st_size if path.exists() else 0
     if (holder := _holder(directory)) is not None:
         return StoreCondition(nbytes, 0, is_read_whole=False, holder=holder)
-    if not path.exists():
-        return StoreCondition(0, 0, is_read_whole=True, holder=None)
+    if not path.exists() or _has_journal(path):  # A first start was stopped in the middle.
+        return StoreCondition(nbytes, 0, is_read_whole=True, holder=None)
     try:
         schema = _check_file(path, lambda: _open_leaving_nothing(path))
     except StoreUnusable:
@@ -122,6 +125,46 @@ def inspect_store(directory: Path) -> StoreCondition:
             return StoreCondition(nbytes, 0, is_read_whole=False, holder=holder)
         raise
     return StoreCondition(nbytes, schema, nbytes <= QUICK_CHECK_BYTES_MAX, holder=None)
+
+
+@contextmanager
+def opened_for_looking(directory: Path) -> Iterator[apsw.Connection | None]:
+    """Yield a read-only connection to the store in *directory*; None: there is nothing in it yet.
+
+    The file's head is judged as at a start; its pages are not.
+
+    Raises:
+      StoreUnusable: it is not ours, of a newer version, cannot be opened, or somebody has it open.
+    """
+    path = directory / DATABASE_NAME
+    if not path.exists() or _has_journal(path):
+        yield None
+        return
+    if (holder := _holder(directory)) is not None:
+        problem = f"process {holder} is using it"
+        raise StoreUnusable(path, problem, "stop that one, or look at a copy")
+    header = _header_of(path)
+    if not header and not _has_log(path):
+        yield None
+        return
+    if header:
+        _check_header(path, header)
+    try:
+        db = _open_leaving_nothing(path)
+    except apsw.Error as error:
+        raise StoreUnusable(path, what_failed(error), remedy_for(error)) from error
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def _header_of(path: Path) -> bytes:
+    try:
+        with path.open("r+b") as file:
+            return file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise _not_accessible(path, error) from error
 
 
 def _holder(directory: Path) -> str | None:
@@ -157,14 +200,10 @@ def _open_leaving_nothing(path: Path) -> apsw.Connection:
 
 def _check_file(path: Path, open_db: Callable[[], apsw.Connection]) -> int:
     """Judge a file that is there; return the version of its schema, 0 if it is empty."""
-    try:
-        with path.open("r+b") as file:
-            header = file.read(_HEADER_BYTES)
-    except OSError as error:
-        raise _not_accessible(path, error) from error
+    header = _header_of(path)
     if not header and not _has_log(path):
         return 0  # The one before us was stopped right after it had made the file.
-    if header:
+    if header and (header.startswith(_MAGIC) or not _has_journal(path)):
         _check_header(path, header)
     return _check_content(path, open_db)
 
@@ -172,6 +211,10 @@ def _check_file(path: Path, open_db: Callable[[], apsw.Connection]) -> int:
 def _has_log(path: Path) -> bool:
     log = path.with_name(path.name + "-wal")
     return log.exists() and log.stat().st_size > 0
+
+
+def _has_journal(path: Path) -> bool:
+    return path.with_name(path.name + "-journal").exists()
 
 
 def _check_header(path: Path, header: bytes) -> None:

@@ -18,11 +18,12 @@ from attrs import frozen
 
 from collab.storage.limits import GROUP_BYTES_MAX, GROUP_ROWS_MAX, STATEMENT_ROWS_MAX
 from collab.storage.rows import SignalRow
+from collab.storage.sealing import item_crc, signal_crc
 from collab.storage.tail import Run
 
 Statement = tuple[str, Sequence[object]]
-# id, source, seq, idx, target, payload, slot
-SignalValues = tuple[int, str, int, int, str, bytes, str | None]
+# id, source, seq, idx, target, payload, slot, crc
+SignalValues = tuple[int, str, int, int, str, bytes, str | None, int]
 
 
 @frozen
@@ -86,6 +87,7 @@ class Group:
             row.target,
             row.payload,
             row.slot,
+            signal_crc(source, seq, row.index, row.target, row.payload),
         )
 
     def statements(self, tail_no: int) -> list[Statement]:
@@ -96,7 +98,7 @@ class Group:
             # OR REPLACE takes out the older signal of the same slot.
             *_inserts(
                 "INSERT OR REPLACE INTO signal VALUES ",
-                7,
+                8,
                 [value for row in self.signals.values() for value in row],
             ),
             *_deletes("DELETE FROM signal WHERE id IN ", self.forgotten),
@@ -136,8 +138,8 @@ class Group:
             if value is None:
                 removed.extend(key)
             else:
-                put.extend((*key, value))
-        yield from _inserts("INSERT OR REPLACE INTO item VALUES ", 4, put)
+                put.extend((*key, value, item_crc(*key, value)))
+        yield from _inserts("INSERT OR REPLACE INTO item VALUES ", 5, put)
         yield from _inserts(
             "DELETE FROM item WHERE (listing, owner, position) IN (VALUES ", 3, removed, ")"
         )

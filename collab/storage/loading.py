@@ -6,7 +6,7 @@ import apsw
 from attrs import define, field
 
 from collab.storage.connection import fetch
-from collab.storage.sealing import record_crc
+from collab.storage.sealing import fits, record_crc
 from collab.storage.tail import Run, TailIndex
 
 
@@ -51,7 +51,7 @@ def _index_table(db: apsw.Connection, tail_no: int, loaded: Loaded, sealed: dict
     # Casts: a flipped bit may turn a text into bytes that are no UTF-8, or a number into a text.
     row: tuple[int, bytes, int, int]
     for row in db.execute(
-        "SELECT id, CAST(actor AS BLOB), ifnull(CAST(seq AS INTEGER), 0),"
+        "SELECT id, ifnull(CAST(actor AS BLOB), x''), ifnull(CAST(seq AS INTEGER), 0),"
         f" ifnull(length(CAST(payload AS BLOB)), 0) FROM tail_{tail_no} ORDER BY id"
     ):
         row_id, owner, seq, nbytes = row
@@ -82,4 +82,4 @@ def _sealed_seq(db: apsw.Connection, owner: bytes) -> int:
 def _is_sound(db: apsw.Connection, tail_no: int, row_id: int, owner: bytes) -> bool:
     sql = f"SELECT seq, CAST(payload AS BLOB), crc FROM tail_{tail_no} WHERE id = ?"
     seq, payload, crc = fetch(db, sql, row_id)[0]
-    return isinstance(seq, int) and record_crc(owner, seq, payload) == crc
+    return fits(crc, record_crc, owner, seq, payload)

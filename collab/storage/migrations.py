@@ -7,7 +7,7 @@
               which frees its pages without writing them
     bucket    what the compactor made of the tail: many records of one actor, compressed
     snapshot  the newest state of an actor, hashed
-    item      listings: one row per (listing, owner, position)
+    item      listings: one row per (listing, owner, position), with a check like the tail's
     signal    commands for other targets that were not yet handled. One per (target, source,
               slot), unless the slot is NULL; the index also finds the signals of a target
 
@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import apsw
+
+from collab.storage.sealing import item_crc, signal_crc
 
 APPLICATION_ID: Final = 0x436F_6C62  # "Colb"
 
@@ -59,6 +61,12 @@ _STEPS: Final[tuple[str, ...]] = (
     ALTER TABLE signal ADD COLUMN slot TEXT;
     CREATE UNIQUE INDEX signal_for ON signal (target, source, slot);
     """,
+    """
+    ALTER TABLE item ADD COLUMN crc INTEGER NOT NULL DEFAULT -1;
+    UPDATE item SET crc = item_crc(listing, owner, position, value);
+    ALTER TABLE signal ADD COLUMN crc INTEGER NOT NULL DEFAULT -1;
+    UPDATE signal SET crc = signal_crc(source, seq, idx, target, payload);
+    """,
 )
 VERSION: Final = len(_STEPS)
 
@@ -70,6 +78,9 @@ def migrate(db: apsw.Connection, clock_ms: Callable[[], int]) -> None:
       apsw.Error: the device failed; the database is at the version that was reached.
     """
     current = int(db.pragma("user_version"))
+    functions: dict[str, Any] = {"item_crc": item_crc, "signal_crc": signal_crc}
+    for name, function in functions.items():
+        db.create_scalar_function(name, function, deterministic=True)
     for version, step in enumerate(_STEPS[current:], start=current + 1):
         with db:
             db.execute(step)

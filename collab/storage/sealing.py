@@ -11,7 +11,7 @@ import hashlib
 import sys
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from collab.storage.limits import BUCKET_ZLIB_LEVEL
@@ -30,6 +30,27 @@ def record_crc(actor: bytes, seq: int, payload: bytes) -> int:
     return zlib.crc32(payload, zlib.crc32(b"%d:%b" % (seq, actor)))
 
 
+def item_crc(listing: str, owner: str, position: int, value: bytes) -> int:
+    """Return the check of one listing row: 32 bits over where it stands and its bytes."""
+    return zlib.crc32(value, zlib.crc32(f"{position}:{listing}:{owner}".encode()))
+
+
+def signal_crc(source: str, seq: int, idx: int, target: str, payload: bytes) -> int:
+    """Return the check of one signal: 32 bits over whose it is, for whom, and its bytes.
+
+    Not over its id, which orders it, nor its slot, which only says what may replace it.
+    """
+    return zlib.crc32(payload, zlib.crc32(f"{seq}:{idx}:{source}:{target}".encode()))
+
+
+def fits(crc: object, check: Callable[..., int], *columns: object) -> bool:
+    """Say whether *check* of *columns* gives *crc*. In a damaged row a column may hold anything."""
+    try:
+        return check(*columns) == crc
+    except (TypeError, ValueError):
+        return False
+
+
 def seal(label: str, body: bytes) -> tuple[bytes, bytes]:
     """Return (hash, data) for *body*: compressed if that makes it smaller."""
     packed = zlib.compress(body, BUCKET_ZLIB_LEVEL)
@@ -37,13 +58,13 @@ def seal(label: str, body: bytes) -> tuple[bytes, bytes]:
     return _hash(label, data), data
 
 
-def unseal(label: str, digest: bytes, data: bytes) -> bytes:
-    """Return the body that :func:`seal` got.
+def unseal(label: str, digest: object, data: object) -> bytes:
+    """Return the body that :func:`seal` got. Of a damaged row, the columns may hold anything.
 
     Raises:
       SealBroken: the hash does not fit the data or the label.
     """
-    if _hash(label, data) != digest:
+    if not isinstance(data, bytes) or _hash(label, data) != digest:
         raise SealBroken(f"the hash of {label} does not fit its bytes")
     return zlib.decompress(data[1:]) if data[:1] == _ZLIB else data[1:]
 

@@ -273,7 +273,10 @@ class SqliteStore:
 
         Cancelled: some actors' records were moved and others' not; nothing is lost.
         """
-        await self._compactor.seal_all()
+        try:
+            await self._compactor.seal_all()
+        except apsw.Error as error:
+            raise await self._device_failed(error) from error
 
     # Inside.
 
@@ -310,8 +313,11 @@ class SqliteStore:
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise JournalCorrupt(owner, what_failed(error)) from error
         except apsw.Error as error:
-            await self._writer.fail(error)
-            raise JournalBroken(f"{what_failed(error)}; {remedy_for(error)}") from error
+            raise await self._device_failed(error) from error
+
+    async def _device_failed(self, error: apsw.Error) -> JournalBroken:
+        await self._writer.fail(error)
+        return JournalBroken(f"{what_failed(error)}; {remedy_for(error)}")
 
     def _add_records(self, group: Group, batch: Batch) -> None:
         """Put the records of *batch* into *group*: on their way to disk, and counted."""

@@ -11,6 +11,8 @@ import pytest
 
 from actors import Batch, JournalCorrupt, Snapshot
 from actors.testing.journal_contract import stored_payloads
+from collab.kind import Item, Put
+from collab.storage import SignalRow
 from tests.storage.conftest import Reopen
 
 
@@ -168,3 +170,62 @@ async def test_sealing_keeps_the_rows_of_a_damaged_actor(reopen: Reopen, tmp_pat
     db.close()
     assert [seq for seq, _ in rows] == [1, 2, 3, 4, 5]
     assert [payload for _, payload in rows[:3]] == model["a:hit"][:3]
+
+
+async def test_a_flipped_bit_in_an_item_is_found_when_it_is_read(
+    reopen: Reopen, tmp_path: Path
+) -> None:
+    """[J5.7] A listing with a damaged row is not served; other listings and owners are."""
+    value = random.Random(3).randbytes(60)
+    async with reopen() as store:
+        rows = [Put("log", 1, b"one"), Put("log", 2, value), Put("other", 1, b"o")]
+        await store.append(Batch("a:hit", 1, [b"x"], rows))
+        await store.append(Batch("a:well", 1, [b"x"], [Put("log", 2, b"two")]))
+    _flip(tmp_path / "d" / "collab.db", value)
+    async with reopen() as store:
+        with pytest.raises(JournalCorrupt, match="item 2 of log"):
+            await store.page("a:hit", "log", limit=9)
+        with pytest.raises(JournalCorrupt, match="item 2 of log"):
+            await store.get("a:hit", "log", [2])
+        assert await store.get("a:hit", "log", [1]) == [Item(1, b"one")]
+        assert await store.page("a:hit", "other", limit=9) == [Item(1, b"o")]
+        assert await store.page("a:well", "log", limit=9) == [Item(2, b"two")]
+
+
+@pytest.mark.parametrize(
+    ("change", "owner", "listing"),
+    [
+        ("listing = 'new'", "a:hit", "new"),
+        ("owner = 'a:new'", "a:new", "log"),
+        ("position = 2", "a:hit", "log"),
+    ],
+)
+async def test_an_item_in_anothers_place_is_found(
+    reopen: Reopen, tmp_path: Path, change: str, owner: str, listing: str
+) -> None:
+    """[J5.7] The check covers whose item it is and where it stands."""
+    async with reopen() as store:
+        await store.append(Batch("a:hit", 1, [b"x"], [Put("log", 1, b"one")]))
+    _sql(tmp_path / "d" / "collab.db", f"UPDATE item SET {change}")
+    async with reopen() as store:
+        with pytest.raises(JournalCorrupt):
+            await store.page(owner, listing, limit=9)
+
+
+async def test_a_damaged_signal_is_left_out_and_said(
+    reopen: Reopen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """[J5.8] It is not sent, its row stays, and a page of damage does not hide what follows."""
+    async with reopen() as store:
+        rows = [SignalRow("u:1", b"%d" % n, n) for n in range(6)]
+        await store.append(Batch("a:1", 1, [b"x"], rows))
+    _sql(tmp_path / "d" / "collab.db", "UPDATE signal SET payload = x'00' WHERE id < 5")
+    async with reopen() as store:
+        with caplog.at_level(logging.ERROR, "collab.storage"):
+            for target in (None, "u:1"):
+                found = await store.pending_signals(after=0, limit=2, target=target)
+                assert [signal.payload for signal in found] == [b"4", b"5"]
+    assert "signal 1 is damaged" in caplog.text
+    db = apsw.Connection(str(tmp_path / "d" / "collab.db"))
+    assert db.execute("SELECT count(*) FROM signal").get == 6
+    db.close()

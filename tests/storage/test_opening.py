@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from actors import Batch
+from collab.kind import Item, Put
 from collab.storage import SignalRow, StoreUnusable, open_store
 from collab.storage.migrations import VERSION
 from tests.storage.conftest import Reopen
@@ -75,17 +76,19 @@ async def test_a_newer_version_is_refused_and_left_byte_for_byte(
     assert _contents(tmp_path / "d") == before
 
 
-async def test_a_store_of_the_first_version_keeps_its_signals(
+async def test_a_store_of_the_first_version_keeps_what_it_held(
     reopen: Reopen, tmp_path: Path
 ) -> None:
-    """[J3.10] Signals without slots, as they were stored then, come as before and in order."""
+    """[J3.10] Signals without slots and rows without checks come as before and in order."""
     async with reopen() as store:
-        await store.append(Batch("a:1", 1, [b"x"]))
+        await store.append(Batch("a:1", 1, [b"x"], [Put("log", 5, b"five")]))
     db = apsw.Connection(str(tmp_path / "d" / "collab.db"))
     db.execute(
         """
         DROP INDEX signal_for;
         ALTER TABLE signal DROP COLUMN slot;
+        ALTER TABLE signal DROP COLUMN crc;
+        ALTER TABLE item DROP COLUMN crc;
         INSERT INTO signal VALUES (7, 'a:1', 1, 0, 'u:1', x'61'), (8, 'a:1', 1, 1, 'u:1', x'62');
         PRAGMA user_version = 1;
         """
@@ -99,6 +102,7 @@ async def test_a_store_of_the_first_version_keeps_its_signals(
             (8, b"b"),
             (9, b"c"),
         ]
+        assert await store.page("a:1", "log", limit=9) == [Item(5, b"five")]
     async with reopen() as store:
         assert await store.pending_signals(after=0, limit=9) == pending
 
