@@ -141,6 +141,10 @@ class Host(ABC):
         except Exception as error:  # noqa: BLE001 -- nobody is left to answer; it is in the log
             self.server.fault("unsubscribe", error)
 
+    async def catch_up(self, subscription: WireSubscription) -> None:
+        """Bring a lagging subscription to the present. Cancelled: the connection is ending."""
+        await self.server.gateway.catch_up(subscription)
+
     def pass_presence(self, subscription: WireSubscription, state: Any) -> None:
         """Give the client's ephemeral *state* to the gateway."""
         try:

@@ -16,7 +16,9 @@ Inside a cork frames are held, up to ``CORK_BYTES_MAX``: then they are written a
 a bound sees is what the kernel has not taken, not what it was never offered.
 
 A backlog without progress for ``SLOW_CONSUMER_TIMEOUT_S`` ends the same way as one above HARD.
-The bounds look at what waits already, so that a single large snapshot can pass.
+The bounds look at what waits already, so that a single large snapshot can pass; and what is said
+beside it, while the client takes it in, is not held against the client: until the backlog is empty
+HARD is so much higher.
 """
 
 from __future__ import annotations
@@ -99,6 +101,7 @@ class Outbox:
         self._is_closed = False
         self._empty = trio.lowlevel.ParkingLot()
         self._watch = Alarm(wheel, self._check_progress)
+        self._hard_bytes = OUTBOX_HARD_BYTES
         self._taken_bytes = 0  # At the last progress, which was at:
         self._progress_at_s = 0.0
 
@@ -125,7 +128,7 @@ class Outbox:
         if self._is_closed:
             return
         socket = self._socket
-        if socket.backlog_bytes > OUTBOX_HARD_BYTES or socket.backlog_frames > OUTBOX_FRAMES_MAX:
+        if socket.backlog_bytes > self._hard_bytes or socket.backlog_frames > OUTBOX_FRAMES_MAX:
             self._on_overflow()
         elif self._cork.is_in:
             if not self._held:
@@ -158,6 +161,7 @@ class Outbox:
 
     def on_drained(self) -> None:
         """Called by the socket when its backlog has become empty."""
+        self._hard_bytes = OUTBOX_HARD_BYTES
         self._empty.unpark_all()
 
     async def wait_empty(self) -> None:
@@ -174,6 +178,8 @@ class Outbox:
 
     def _write(self, frames: bytes) -> None:
         self._socket.write(frames)
+        if len(frames) > OUTBOX_FULL_BYTES:
+            self._hard_bytes = max(self._hard_bytes, OUTBOX_HARD_BYTES + len(frames))
         if self._socket.backlog_bytes and not self._watch.is_set:
             self._taken_bytes = self._socket.taken_bytes
             self._progress_at_s = trio.current_time()

@@ -59,8 +59,8 @@ class Phase(enum.Enum):
 class WireSubscription:
     """One subscription from request to end. Implements ``gateway.Subscription``."""
 
-    __slots__ = ("_is_catching_up", "connection", "cursor", "lag_count", "phase", "ref", "seq",
-                 "target", "tick", "topics")  # fmt: skip
+    __slots__ = ("_is_catching_up", "connection", "cursor", "lag_count", "newest_seq", "phase",
+                 "ref", "seq", "target", "tick", "topics")  # fmt: skip
 
     def __init__(self, connection: Host, subscribe: Subscribe) -> None:
         self.connection = connection
@@ -69,6 +69,7 @@ class WireSubscription:
         self.topics = frozenset(subscribe.topics)
         self.cursor: Cursor | None = subscribe.cursor
         self.seq = subscribe.cursor.seq if subscribe.cursor is not None else 0
+        self.newest_seq = self.seq  # Of what was skipped; below ``seq`` if nothing was.
         self.phase = Phase.PENDING
         self.tick = 0  # Of the first answer's deadline; the connection's.
         self.lag_count = 0
@@ -133,11 +134,11 @@ class WireSubscription:
     def deliver(self, frame: EventFrame) -> None:
         """Send a live frame. Ignored while lagging; starts lagging above the soft bound."""
         if self.phase is not Phase.LIVE:
-            self._count_skipped()
+            self._count_skipped(frame)
         elif frame.seq <= self.seq:
             return  # Covered by the snapshot or by catching up.
         elif frame.after > self.seq or self.connection.outbox.is_above_soft:
-            self._count_skipped()
+            self._count_skipped(frame)
             self._lag()
         else:
             self._send_events(frame)
@@ -176,7 +177,12 @@ class WireSubscription:
         events = [event for event in frame.events if event["seq"] > self.seq]
         return EventFrame(frame.target, self.seq, frame.seq, events)
 
-    def _count_skipped(self) -> None:
+    def leap_to(self, seq: int) -> None:
+        """While lagging: the client has been told everything up to *seq* in another way."""
+        self.seq = max(self.seq, seq)
+
+    def _count_skipped(self, frame: EventFrame) -> None:
+        self.newest_seq = frame.seq
         self.connection.server.metrics.frames_skipped += 1
 
     # ------------------------------------------------------------ lagging
@@ -196,7 +202,7 @@ class WireSubscription:
             while self.phase is Phase.LAGGING:
                 await connection.outbox.wait_empty()
                 lag = self.lag_count
-                await connection.server.gateway.catch_up(self)
+                await connection.catch_up(self)
                 if self.lag_count == lag and not (self.live or self.over):
                     # A reset may be on its way, but not for ever.
                     connection.expect_answer(self)

@@ -39,6 +39,7 @@ from protocol.metrics import ConnectionFigures
 from protocol.outbox import Outbox
 from protocol.server import WireServer
 from protocol.socket import Socket
+from protocol.yjs.door_answers import Answers
 from protocol.yjs.door_board import Boards
 from protocol.yjs.door_faces import Words
 from protocol.yjs.door_visit import Visit
@@ -63,6 +64,7 @@ class DoorConnection(ABC):
         self.words = words
         self.peer = Peer(socket.peer)
         self.outbox = Outbox(socket, server.corks, server.wheel, self._overflow)
+        self.answers = Answers(self.outbox, self.start_child)
         self.messages_out = 0
         self._socket = socket
         self._session_id = server.new_session_id()

@@ -11,6 +11,7 @@ from protocol.errors import WireError
 from protocol.gateway import Peer
 from protocol.outbox import Outbox
 from protocol.server import WireServer
+from protocol.yjs.door_answers import Answers
 from protocol.yjs.door_board import Boards
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Door(Protocol):
     peer: Peer
     boards: Boards
     words: Words
+    answers: Answers
     messages_out: int
 
     def start_child(self, function: Callable[[], Awaitable[Any]]) -> None:

@@ -25,7 +25,10 @@ socket is its business.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
+
+import trio
 
 from protocol.errors import WireError
 from protocol.frames import server_frame
@@ -55,8 +58,8 @@ from protocol.yjs.door_faces import Door
 from protocol.yjs.door_resync import Missing, Resync
 from protocol.yjs.door_token import TokenWatch
 from protocol.yjs.errors import FrameRefused
-from protocol.yjs.frames import AwarenessUpdate, SyncStep1, SyncStep2
-from protocol.yjs.limits import DOOR_CALLS_MAX
+from protocol.yjs.frames import AwarenessUpdate, SyncStep1, SyncStep2, SyncUpdate
+from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_PAGED_EVENTS_MAX
 
 NO_UPDATE: Final = b"\x00\x00"  # No structs, no deletions.
 NO_STATE: Final = b"\x00"  # The state vector of an empty document.
@@ -86,6 +89,8 @@ class Visit(Host):
         self._may_write: bool | None = None  # None: not known yet.
         self._snapshot: tuple[bytes, bytes] | None = None  # Update, state vector: for step 1.
         self._asked: bytes | None = None  # A step 1 that came before the snapshot.
+        self._known = NO_STATE  # What the client has had, at least, since it was answered last.
+        self._leap: trio.Event | None = None  # Being caught up with in one step.
         self._own: dict[int, bytes] = {}  # seq -> update that this client sent.
         self._resync = Resync()
         self._has_seen_all = False
@@ -136,6 +141,9 @@ class Visit(Host):
             self.server.wheel.discard(call, call.tick)
             call.abandon()
         self._door.calls_settled(len(calls))
+        self._door.answers.forget(self)
+        if self._leap is not None:
+            self._leap.set()
         self._board.release(self.session_id)
         self._door.boards.leave(self.target)
 
@@ -168,7 +176,11 @@ class Visit(Host):
         """The client tells what it has, and wants what it lacks."""
         if self._may_write is None:
             self._asked = state_vector
-            return
+        else:
+            self._door.answers.ask(self, state_vector)
+
+    def answer(self, state_vector: bytes) -> None:
+        """It is this visit's turn to send the document. Ends with ``Answers.done``."""
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None and state_vector == NO_STATE:
             self._answer(state_vector, *snapshot)
@@ -237,6 +249,7 @@ class Visit(Host):
 
     def _answer(self, state_vector: bytes, update: bytes, ours: bytes) -> None:
         """Send what the client lacks; ask it for what we lack."""
+        self._known = ours
         self._say(self._dialect.write(SyncStep2(update)))
         if self._may_write:
             self._ask(ours)
@@ -244,6 +257,7 @@ class Visit(Host):
             self._say(self._dialect.refused(READ_ONLY))
         else:
             self._say(self._dialect.accepted())
+        self._door.answers.done(self)
 
     def _ask(self, state_vector: bytes) -> None:
         self._resync.asked()
@@ -297,7 +311,8 @@ class Visit(Host):
                 self._snapshot = (document["update"], document["state_vector"])
             case Reset(topics=topics):
                 document = topics[self._door.words.topic]
-                self._answer(NO_STATE, document["update"], document["state_vector"])
+                self._snapshot = (document["update"], document["state_vector"])
+                self.step1(NO_STATE)
             case Ended(code="permission_denied" | "concluded"):
                 self._open_again()
             case Ended() | Error():
@@ -320,6 +335,27 @@ class Visit(Host):
     def subscription_over(self, subscription: WireSubscription) -> None:
         """Its clock stops; the message that follows ends the visit."""
         self.forget(subscription)
+
+    async def catch_up(self, subscription: WireSubscription) -> None:
+        """Send what was missed; much of it as one update, which is less than its parts.
+
+        Cancelled: the connection is ending; what was sent was sent.
+        """
+        if subscription.newest_seq - subscription.seq > DOOR_PAGED_EVENTS_MAX:
+            self._leap = trio.Event()
+            words, known = self._door.words, {"state_vector": self._known}
+            self._call(words.sync, known, partial(self._leapt, subscription), self.end)
+            await self._leap.wait()
+            self._leap = None
+        await super().catch_up(subscription)
+
+    def _leapt(self, subscription: WireSubscription, value: object, seq: int | None) -> None:
+        plain = unstructure(value)
+        self._known = plain["state_vector"]
+        self._say(self._dialect.write(SyncUpdate(plain["update"])))
+        subscription.leap_to(seq or 0)
+        if self._leap is not None:
+            self._leap.set()
 
     def _is_own(self, frame: EventFrame) -> bool:
         own = [self._own.pop(seq) for seq in list(self._own) if seq <= frame.seq]

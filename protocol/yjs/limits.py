@@ -31,6 +31,10 @@ SLICE_UNITS: Final = 600
 TEXT_BYTES_PER_UNIT: Final = 1_024
 JSON_BYTES_PER_UNIT: Final = 16
 
+# Pieces of an update, applied one by one.
+PIECE_STRUCTS: Final = 16  # Each may have to pass all others; alone they are 50 µs.
+PIECE_RANGES: Final = 256  # Deleted; 1 ms.
+
 # Messages.
 DOCUMENT_NAME_BYTES_MAX: Final = 512  # A target and, for Hocuspocus, a session id.
 TOKEN_BYTES_MAX: Final = 8_192  # Like the wire's own TOKEN_LEN_MAX.
@@ -51,6 +55,7 @@ AWARENESS_GONE_MAX: Final = 1_024  # Clients of a document remembered after they
 DOOR_CALLS_MAX: Final = 64  # Open edits and syncs of one socket; beyond, it is read later.
 DOOR_TICK_S: Final = 10.0  # A client that hears nothing for 30 s reconnects: twice this is below.
 DOOR_VISITS_MAX: Final = 256  # Documents open on one Hocuspocus socket.
+DOOR_PAGED_EVENTS_MAX: Final = 64  # Missed by a slow reader; more comes as one merged update.
 RESYNC_EDITS_MAX: Final = 1_024  # Edits in flight while a client is asked for all it has.
 
 

@@ -68,7 +68,8 @@ class NotesGateway:
     readers: set[str] = field(factory=set)
     strangers: set[str] = field(factory=set)
     refusal: WireError | None = None  # Of the next edits.
-    holds: bool = False  # Edits stay open, in ``held``.
+    holds: bool = False  # Edits stay open, in ``held``;
+    holds_syncs: bool = False  # and what asks for the document.
     answers_nonsense: bool = False
     held: list[IncomingCall] = field(factory=list)
     updates: list[bytes] = field(factory=list)
@@ -93,7 +94,10 @@ class NotesGateway:
         user = call.connection.identity.user_id
         if call.op == "notes.sync":
             self.syncs.append(call.args_as(Sync).state_vector)
-            call.reply(self.document, seq=self.seq)
+            if self.holds_syncs:
+                self.held.append(call)
+            else:
+                call.reply(self.document, seq=self.seq)
             return
         assert call.op == "notes.edit"
         update = call.args_as(Edit).update

@@ -9,13 +9,14 @@ from trio.testing import MockClock
 from protocol.limits import (
     MESSAGE_BURST,
     MESSAGE_RATE_PER_S,
-    OUTBOX_HARD_BYTES,
+    OUTBOX_FRAMES_MAX,
+    OUTBOX_SOFT_BYTES,
     SILENCE_TIMEOUT_S,
     SLOW_CONSUMER_TIMEOUT_S,
     TOKEN_GRACE_S,
 )
-from protocol.yjs import AwarenessUpdate, SyncStep1, SyncUpdate
-from protocol.yjs.door_visit import NO_STATE, NOBODY
+from protocol.yjs import AwarenessUpdate, QueryAwareness, SyncUpdate
+from protocol.yjs.door_visit import NOBODY
 from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_TICK_S
 from tests.protocol.fakes import NOW_MS
 from tests.protocol.yjs_doors.room import Doors, YjsClient, open_doors, updates_in
@@ -98,9 +99,10 @@ async def test_a_client_that_does_not_read_is_closed_and_may_come_back(
         assert client.socket.closed_with == (1013, "slow consumer")
         other = await doors.synced("bob")
         other.socket.window = 0
-        doors.gateway.updates.append(b"x" * OUTBOX_HARD_BYTES)
-        other.send(*[SyncStep1(NO_STATE)] * 4)
-        await other.heard()
+        doors.gateway.write(b"x" * OUTBOX_SOFT_BYTES)
+        other.show(1, 1, {"caret": 1})
+        other.send(*[QueryAwareness()] * (OUTBOX_FRAMES_MAX + 2))
+        await stay(other, SLOW_CONSUMER_TIMEOUT_S / 2)
         assert other.socket.closed_with == (1013, "slow consumer")
 
 
