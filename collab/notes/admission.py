@@ -5,14 +5,16 @@
     is there anything new in it?                      no: known, nothing happens
     does it build on what we do not have?             notes_missing_history
     does it write under another user's client id?     unknown history: branch
-    does it bring a history of its own?               unknown history: branch
+    does it say again what we have, under other ids?  unknown history: branch
     would a bound be passed?                          notes_too_large
     are things nested too deeply?                     notes_malformed
                                                       admitted; its new ids are its sender's
 
 *Unknown history* is what a client brings from before a restore, or from another document: under
-ids of others, beyond what we know of them, or a finished document of several unknown authors that
-builds on nothing of ours. It is neither merged blindly nor thrown away.
+ids of others, beyond what we know of them; or a document of several unknown ids that builds on
+nothing of ours and repeats its words, which would be there twice. It is neither merged blindly nor
+thrown away. Several unknown ids that repeat nothing are work of one's own: of tabs and sessions
+without a connection. They collide with nothing, so they are merged.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from collab.limits import (
     NOTES_ROOTS_MAX,
 )
 from collab.notes.errors import NotesMalformed, NotesMissingHistory, NotesTooLarge
+from collab.notes.repeating import repeats
 from collab.notes.state import NotesLog
 from protocol.yjs import NestingPlan, UpdateRefused, UpdateReport, walk
 
@@ -77,7 +80,8 @@ def judge(
             new_clients.append(client)
         elif owner != user_id:
             return UnknownHistory(is_foreign=len(report.clocks) == 1)
-    if len(new_clients) > 1 and clocks and _stands_alone(report, clocks.keys()):
+    is_alone = len(new_clients) > 1 and clocks and _stands_alone(report, clocks.keys())
+    if is_alone and repeats(log.doc.whole(), update):
         return UnknownHistory(is_foreign=False)
     _check_bounds(log, report, user_id, len(new_clients))
     return Admitted(new_clients, plan)

@@ -1,7 +1,10 @@
 // Real editors under command: one JSON object per line in, one per line out.
 //
-//   {n, do: "open", id, family, url, name, token, binding}     family: yjs | hocuspocus | raw
+//   {n, do: "open", id, family, url, name, token, binding, offline}
+//                                                              family: yjs | hocuspocus | raw
 //   {n, do: "insert", id, at, text}                            through the editor's own binding
+//   {n, do: "retype", id, text}                                by the smallest change of units
+//   {n, do: "share", id, from}                                 as tabs do that share a storage
 //   {n, do: "until", id, sees: {...}, within_ms}               answers when the editor sees all of it
 //   {n, do: "look" | "offline" | "online" | "close", id}
 //   {n, do: "aware", id, state} · {n, do: "token", id, token} · {n, do: "send", id, hex}
@@ -27,7 +30,7 @@ class Editor {
   get seen () {
     const states = Object.fromEntries([...(this.provider.awareness?.getStates() ?? [])].map(([id, s]) => [id, s]))
     return {
-      text: this.binding.read(),
+      text: this.binding.read().toWellFormed(), // Half a character shows as U+FFFD.
       synced: this.provider.synced,
       connected: this.connected,
       unsynced: this.provider.unsyncedChanges ?? null,
@@ -41,9 +44,9 @@ class Editor {
 }
 
 class YjsEditor extends Editor {
-  constructor ({ url, name, token }, doc, binding) {
+  constructor ({ url, name, token, offline }, doc, binding) {
     super(doc, binding)
-    this.provider = new WebsocketProvider(url + '/yjs', name, this.doc, { params: { token }, WebSocketPolyfill: WebSocket, disableBc: true })
+    this.provider = new WebsocketProvider(url + '/yjs', name, this.doc, { params: { token }, connect: !offline, WebSocketPolyfill: WebSocket, disableBc: true })
     this.provider.on('closed', event => this.notes.closed.push(event.code + ' ' + event.reason))
     this.provider.on('status', ({ status }) => { if (status === 'connected') this.notes.opened++ })
     this.provider.messageHandlers[2] = (_encoder, decoder) => { // what y-websocket prints on the console
@@ -120,12 +123,27 @@ async function until ({ id, sees, within_ms: withinMs = 5000 }) {
   }
 }
 
+// What bindings do that see only the text before and after: textareas, simple-diff.
+function retype (text, wanted) {
+  const is = text.toString()
+  let start = 0
+  while (start < Math.min(is.length, wanted.length) && is[start] === wanted[start]) start++
+  let end = 0
+  while (end < Math.min(is.length, wanted.length) - start && is[is.length - 1 - end] === wanted[wanted.length - 1 - end]) end++
+  text.doc.transact(() => {
+    text.delete(start, is.length - end - start)
+    text.insert(start, wanted.slice(start, wanted.length - end))
+  })
+}
+
 const commands = {
   async open (c) {
     const doc = new Y.Doc()
     const binding = c.family === 'raw' ? null : await bind(c.binding ?? 'text', doc)
     editors.set(c.id, new families[c.family](c, doc, binding))
   },
+  retype: c => retype(editors.get(c.id).doc.getText('notes'), c.text),
+  share: c => Y.applyUpdate(editors.get(c.id).doc, Y.encodeStateAsUpdate(editors.get(c.from).doc)),
   insert: c => editors.get(c.id).binding.insert(c.at, c.text),
   until,
   look () {},

@@ -36,11 +36,11 @@ class Editor:
 
     def __init__(self, editors: Editors, name: str) -> None:
         self._editors = editors
-        self._name = name
+        self.name = name
 
     async def do(self, what: str, **arguments: Any) -> dict[str, Any]:
         """Command it; return what it shows then."""
-        return await self._editors.ask(what, id=self._name, **arguments)
+        return await self._editors.ask(what, id=self.name, **arguments)
 
     async def type(self, text: str, at: int = -1) -> dict[str, Any]:
         """Insert *text* (-1: at the end)."""

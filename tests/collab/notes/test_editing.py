@@ -251,17 +251,17 @@ def test_a_panic_of_the_library_is_an_ordinary_crash_of_one_document() -> None:
 async def test_unknown_history_is_neither_merged_nor_lost(pad: PadStage) -> None:
     """[N4.1] It becomes a branch with author and time; sent again it is the same branch."""
     ann = Editor(1)
-    pad.edit("ann", ann.write(0, "ours"))
+    pad.edit("ann", ann.write(0, "The agenda of Monday's meeting"))
     others = Editor(5)
-    others.write(0, "another ")
+    others.write(0, "The agenda of Monday")
     more = Editor(6)
     more.take(others.whole())
-    more.write(8, "document")
+    more.write(20, "'s meeting")
     pad.now_ms += 5
     for _ in range(2):
         with pytest.raises(NotesBranched) as refused:
             pad.edit("ben", more.whole())
-    assert pad.text() == "ours"
+    assert pad.text() == "The agenda of Monday's meeting"
     (branch,) = (await pad.look("ann", ListBranches()))["branches"]
     assert branch == {
         "id": refused.value.branch_id,
@@ -278,14 +278,14 @@ def deep_stranger(depth: int) -> bytes:
     """Return two unknown authors' update: arrays *depth* deep, the outermost deleted."""
     arrays = varuint(depth) + varuint(77) + b"\x00" + b"\x07\x01\x01d\x00"
     arrays += b"".join(b"\x07\x00" + varuint(77) + varuint(n) + b"\x00" for n in range(depth - 1))
-    other = b"\x01" + varuint(78) + b"\x00" + b"\x04\x01\x01z\x01a"
+    other = b"\x01" + varuint(78) + b"\x00" + b"\x04\x01\x01z\x10The same words.."
     return b"\x02" + other + arrays + b"\x01" + varuint(77) + b"\x01\x00\x01"
 
 
 def test_what_no_document_could_bear_is_not_kept_aside_either(pad: PadStage) -> None:
     """[N4.6] Nested too deeply for the library's stack: refused, not kept as a branch."""
     ann = Editor(1)
-    pad.edit("ann", ann.write(0, "ours"))
+    pad.edit("ann", ann.write(0, "The same words.."))
     with pytest.raises(NotesMalformed):
         pad.edit("ben", deep_stranger(200))
     with pytest.raises(NotesBranched):
@@ -306,6 +306,42 @@ def test_offline_edits_of_several_sessions_are_merged(pad: PadStage) -> None:
     pad.edit("ben", second.whole())
     assert pad.text() == "shared one two"
     assert pad.state.notes.clients == {1: "ann", 2: "ben", 3: "ben"}
+
+
+def test_work_of_several_tabs_on_a_new_document_is_merged(pad: PadStage) -> None:
+    """[N4.2] Ids that build on nothing known are one's own work too, unless they repeat ours."""
+    one, two = Editor(5), Editor(6)
+    one.write(0, "written in one tab, without a connection; ")
+    two.take(one.whole())
+    two.write(0, "and in another; ")
+    pad.edit("ann", Editor(1).write(0, "meanwhile somebody else wrote this"))
+    pad.edit("ben", two.whole())
+    for words in ("written in one tab", "and in another", "meanwhile somebody else"):
+        assert pad.text().count(words) == 1
+    assert pad.state.notes.clients == {1: "ann", 5: "ben", 6: "ben"}
+
+
+def test_words_of_others_are_whose_who_brings_them_first(pad: PadStage) -> None:
+    """[N4.7] Nothing is lost: their author, coming later with more, is kept as a branch."""
+    pad.edit("ann", Editor(1).write(0, "kept. "))
+    cyd = Editor(7)
+    cyd.take(pad.whole)
+    cyd.write(0, "cyd, before the restore. ")
+    ben = Editor(8)
+    ben.take(cyd.whole())
+    pad.edit("ben", ben.whole())
+    assert pad.text() == "cyd, before the restore. kept. "
+    assert pad.state.notes.clients[7] == "ben"
+    pad.edit("cyd", cyd.whole())
+    cyd.write(0, "More. ")
+    with pytest.raises(NotesBranched):
+        pad.edit("cyd", cyd.whole())
+    (branch,) = pad.state.notes.branches.values()
+    assert branch.by == "cyd"
+    again = Editor(9)
+    again.take(pad.whole)
+    pad.edit("cyd", again.write(0, "Again. "))
+    assert pad.text() == "Again. cyd, before the restore. kept. "
 
 
 def test_nobody_fills_the_room_for_branches(pad: PadStage) -> None:
