@@ -1,0 +1,51 @@
+"""Commands of the scenarios that are about moments: a comparison, a rush, a start, a crash."""
+
+from cyclopts import App
+
+from loadtest.cold import ColdOptions
+from loadtest.cold import cold as run_cold
+from loadtest.concluding import conclude
+from loadtest.join import JoinOptions
+from loadtest.join import join as run_join
+from loadtest.peers import PeersOptions
+from loadtest.peers import peers as run_peers
+from loadtest.storm import StormOptions
+from loadtest.storm import storm as run_storm
+
+
+def peers(options: PeersOptions = PeersOptions()) -> None:  # noqa: B008 -- frozen
+    """The same Yjs work on our server, Hocuspocus and y-websocket, in turns; as ratios.
+
+    Example: python -m loadtest peers --docs 200 --clients 3 --rate 5
+    """
+    conclude(run_peers, options)
+
+
+def join(options: JoinOptions = JoinOptions()) -> None:  # noqa: B008 -- frozen
+    """Many open a large document at once; bystanders say what they feel of it.
+
+    Example: python -m loadtest join --doc-mb 4 --clients 100
+    """
+    conclude(run_join, options)
+
+
+def cold(options: ColdOptions = ColdOptions()) -> None:  # noqa: B008 -- frozen
+    """Start and first answers of a server with a lot of data.
+
+    Example: python -m loadtest cold --gb 1 --data ~/.cache/collab-loadtest/cold
+    """
+    conclude(run_cold, options)
+
+
+def storm(options: StormOptions = StormOptions()) -> None:  # noqa: B008 -- frozen
+    """The server is killed and restarted; everybody comes back and resumes at once.
+
+    Example: python -m loadtest storm --clients 2000
+    """
+    conclude(run_storm, options)
+
+
+def add_to(app: App) -> None:
+    """Make them commands of *app*."""
+    for command in (peers, join, cold, storm):
+        app.command(command)
