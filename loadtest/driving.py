@@ -145,13 +145,13 @@ async def drive(
                 watching.start_soon(watch.run)
             if show is not None:
                 watching.start_soon(_show, show, driven)
-            async with trio.open_nursery() as listening:
-                for worker in workers:
-                    listening.start_soon(_listen, worker, driven, phases)
+            dead = await _listen_to_all(workers, driven, phases)
             watching.cancel_scope.cancel()
-        driven.ended_at = time.perf_counter()
+        if dead is not None:
+            raise dead
         if watch is not None:
             watch.look()
+        driven.ended_at = time.perf_counter()
     return driven
 
 
@@ -176,17 +176,38 @@ class _Phases:
         await worker.tell({"go": True})
 
 
-async def _listen(worker: _Worker, driven: Driven, phases: _Phases) -> None:
-    while True:
-        report = await worker.hear()
-        if "done" in report:
-            driven.results.append(report["done"])
-            driven.processes.append(report["process"])
-            return
+async def _listen_to_all(
+    workers: Sequence[_Worker], driven: Driven, phases: _Phases
+) -> GeneratorFailed | None:
+    """Listen until all are done, or one is dead: return its failure, for no nursery to wrap."""
+    dead: list[GeneratorFailed] = []
+    driven.results = [{} for _ in workers]
+    driven.processes = [{} for _ in workers]
+
+    async def listen(number: int, worker: _Worker) -> None:
+        try:
+            report = await _listen(worker, driven, phases)
+        except GeneratorFailed as failure:
+            dead.append(failure)
+            listening.cancel_scope.cancel()
+        else:
+            driven.results[number] = report["done"]
+            driven.processes[number] = report["process"]
+
+    async with trio.open_nursery() as listening:
+        for number, worker in enumerate(workers):
+            listening.start_soon(listen, number, worker)
+    return dead[0] if dead else None
+
+
+async def _listen(worker: _Worker, driven: Driven, phases: _Phases) -> dict[str, Any]:
+    """Merge its ticks; return its last report."""
+    while "done" not in (report := await worker.hear()):
         if "phase" in report:
             await phases.end(worker, report["phase"])
         else:
             driven.merge(report)
+    return report
 
 
 async def _show(show: Shown, driven: Driven) -> None:

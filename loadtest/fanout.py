@@ -28,6 +28,9 @@ class FanoutOptions(OpenOptions):
     observers: Annotated[int, Parameter(help="Who follow the notes.")] = 1500
     edits_per_s: Annotated[float, Parameter(help="Of the one writer.")] = 10.0
     secs: Annotated[float, Parameter(help="How long.")] = 20.0
+    drain_secs: Annotated[
+        float, Parameter(help="Longest wait for what is on its way at the end.")
+    ] = 15.0
     warm_secs: Annotated[int, Parameter(help="First seconds that no latency is taken from.")] = 2
 
 
@@ -41,6 +44,7 @@ def plans(options: FanoutOptions) -> list[dict[str, Any]]:
             "is_writing": number == 0,
             "edits_per_s": options.edits_per_s,
             "secs": options.secs,
+            "drain_secs": options.drain_secs,
         }
         for number in range(options.generators)
     ]

@@ -51,6 +51,9 @@ class MeetingsOptions(OpenOptions):
     messages_per_s: Annotated[float, Parameter(help="Of each participant.")] = 0.1
     queries_per_s: Annotated[float, Parameter(help="Of each participant.")] = 0.2
     secs: Annotated[float, Parameter(help="How long.")] = 20.0
+    drain_secs: Annotated[
+        float, Parameter(help="Longest wait for what is on its way at the end.")
+    ] = 15.0
     warm_secs: Annotated[int, Parameter(help="First seconds that no latency is taken from.")] = 2
 
 
@@ -64,6 +67,7 @@ def plans(options: MeetingsOptions) -> list[dict[str, Any]]:
             "rooms": list(range(number, options.meetings, options.generators)),
             "participants": options.participants,
             "secs": options.secs,
+            "drain_secs": options.drain_secs,
             "per_s": {
                 CHUNK: options.chunks_per_s,
                 EDIT: options.edits_per_s,

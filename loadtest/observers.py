@@ -20,12 +20,11 @@ from loadtest.sender import Sender
 from loadtest.worker import Link
 
 FIRST_AFTER_S: Final = 0.25  # All generators are past their start by then.
-DRAIN_S: Final = 15.0
 WRITER_ID: Final = 7  # In the document.
 
 
 def generate(link: Link) -> None:
-    """The job. Plan: run, observers (numbers), is_writing, edits_per_s, secs."""
+    """The job. Plan: run, observers (numbers), is_writing, edits_per_s, secs, drain_secs."""
     plan = link.plan
     loop, endpoint, target = Loop(), endpoint_of(plan), f"meeting:{plan['run']}"
     writer = Session(loop, endpoint, f"{plan['run']}-w") if plan["is_writing"] else None
@@ -56,7 +55,8 @@ def generate(link: Link) -> None:
         stream.sent = planned
     everything = planned * len(observers)
     loop.run(
-        lambda: listening.delivered >= everything and not stream.undecided, until=end_at + DRAIN_S
+        lambda: listening.delivered >= everything and not stream.undecided,
+        until=end_at + plan["drain_secs"],
     )
     recorder.flush()
     verdict = sum((session.account.verdict([stream]) for session in observers), Verdict())

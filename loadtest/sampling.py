@@ -64,8 +64,9 @@ class ServerWatch:
         return True
 
     def between(self, start: float, end: float) -> Usage:
-        """Return what was used from *start* to *end*, by the samples next to them."""
-        inside = [one for one in self.samples if start <= one.at <= end] or self.samples
+        """Return what was used from *start* to *end*, by the last samples before either."""
+        before = [one for one in self.samples if one.at <= start][-1:]
+        inside = before + [one for one in self.samples if start < one.at <= end]
         if len(inside) < 2:
             return Usage()
         first, last = inside[0], inside[-1]
@@ -83,7 +84,9 @@ class ServerWatch:
         """Return points (seconds since *start*, value) of CPU in %, memory in MB, disk in MB/s."""
         cpu, disk = [], []
         for before, after in zip(self.samples, self.samples[1:], strict=False):
-            wall_s = max(after.at - before.at, 1e-9)
+            wall_s = after.at - before.at
+            if wall_s < SAMPLE_S / 2:  # Clock ticks of 10 ms would jump about.
+                continue
             at = after.at - start
             cpu.append((at, 100 * (after.cpu_s - before.cpu_s) / wall_s))
             disk.append((at, (after.written_bytes - before.written_bytes) / wall_s / 1e6))

@@ -100,9 +100,13 @@ def thinned(points: Points, count_max: int) -> Sequence[tuple[float, float]]:
 
 
 def _round_up(value: float) -> float:
-    """Return the next 1, 2, 2.5 or 5 times a power of ten."""
+    """Return the next round number: a quarter of it is round, too."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * 0.999)
+    return next(
+        step * power
+        for step in (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
+        if step * power >= value * 0.999
+    )
 
 
 def _number(value: float) -> str:

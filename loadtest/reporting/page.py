@@ -40,7 +40,7 @@ def page_of(outcome: Outcome, at: datetime) -> str:
     figures = "".join(
         f"<section>{_figure(name, value)}</section>"
         for name, value in outcome.figures.items()
-        if isinstance(value, Mapping)
+        if isinstance(value, Mapping) and value
     )
     single = {n: v for n, v in outcome.figures.items() if not isinstance(v, Mapping)}
     machine = attrs.asdict(outcome.machine) | {"load_before": outcome.load_before}
