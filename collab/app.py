@@ -30,6 +30,7 @@ import trio
 from attrs import field, frozen
 
 from actors import ActorKind, ActorSystem, open_system
+from collab.drafting import Drafts
 from collab.envelope import EventCodec
 from collab.errors import PermissionDenied
 from collab.following import Followers
@@ -41,7 +42,7 @@ from collab.kinds import BUILT_IN
 from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, BLANK_TIMEOUT_S, IDLE_TIMEOUT_S
 from collab.live import LiveActor
 from collab.names import parse_target
-from collab.requests import Declined, Do, Done, Look, Reading
+from collab.requests import Declined, Do, Done, Drafting, Look, Reading
 from collab.signals import SignalRunner
 from collab.storage import MemoryStore, SqliteStore, open_store
 from collab.surroundings import Surroundings
@@ -88,6 +89,7 @@ class App:
         gateway: CollabGateway,
         followers: Followers,
         signals: SignalRunner,
+        drafts: Drafts,
         identity: Authenticator,
         settings: AppSettings,
     ) -> None:
@@ -97,6 +99,7 @@ class App:
         self.gateway = gateway
         self.followers = followers
         self.signals = signals
+        self._drafts = drafts
         self.identity = identity
         self.settings = settings
         self._cork: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -121,6 +124,9 @@ class App:
         Cancelled: it may still happen. Give a *key* to be able to send it again.
         """
         answer = await self._ask(target, Do(Caller(user_id), command, key))
+        while isinstance(answer, Drafting):
+            await self._drafts.write(answer, is_wanted=lambda: True)
+            answer = await self._ask(target, answer.message)
         if isinstance(answer, Declined):
             raise answer.refusal
         return cast("Done", answer).value
@@ -210,6 +216,7 @@ async def open_app(
         stack.callback(nursery.cancel_scope.cancel)
         followers = Followers()
         reader = HistoryReader(store, store, kinds)
+        drafts = Drafts(reader)
         around: list[Surroundings] = []  # Filled below, before the first message comes.
         system = await stack.enter_async_context(
             open_system(_actor_kinds(kinds, settings, around), store)
@@ -221,6 +228,7 @@ async def open_app(
             journal=store,
             reader=reader,
             followers=followers,
+            drafts=drafts,
             nursery=nursery,
         )
         signals = SignalRunner(store, system, kinds, settings.rng)
@@ -231,6 +239,7 @@ async def open_app(
             gateway=gateway,
             followers=followers,
             signals=signals,
+            drafts=drafts,
             identity=identity,
             settings=settings,
         )

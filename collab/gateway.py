@@ -13,12 +13,13 @@ from weakref import WeakKeyDictionary
 import trio
 
 from actors import ActorSystem, Journal, Ref
+from collab.drafting import Drafts
 from collab.following import Followers
 from collab.identity import Authenticator, caller_of
 from collab.kind import Caller, Kind, Reader
 from collab.limits import ADMITTED_MAX, ASK_AGAIN_MS, READS_AT_ONCE_MAX
 from collab.names import parse_target
-from collab.requests import Admit, Declined, Do, Done, Follow, Look, Reading
+from collab.requests import Admit, Declined, Do, Done, Drafting, Follow, Look, Reading
 from collab.wire_errors import to_wire
 from protocol.errors import WireError
 from protocol.gateway import Connection, Identity, IncomingCall, Peer, Subscription
@@ -46,6 +47,8 @@ class CallDone:
             self._call.reply(value.value, seq=value.seq)
         elif type(value) is Reading:
             self._gateway.read_soon(self._call, value)
+        elif type(value) is Drafting:
+            self._gateway.draft_soon(self._call, value)
         elif type(value) is Declined:
             self._call.fail(to_wire(value.refusal))
         else:
@@ -102,6 +105,7 @@ class CollabGateway:
         journal: Journal,
         reader: Reader,
         followers: Followers,
+        drafts: Drafts,
         nursery: trio.Nursery,
     ) -> None:
         self._system = system
@@ -116,6 +120,7 @@ class CollabGateway:
         self._journal = journal
         self._reader = reader
         self._followers = followers
+        self._drafts = drafts
         self._nursery = nursery
         self._reads = trio.CapacityLimiter(READS_AT_ONCE_MAX)
         # Development only: whom ``Admit`` was already sent for, until the connection is gone.
@@ -236,5 +241,17 @@ class CollabGateway:
                 # A role changed while storage was read, or the actor restarted: whoever may still
                 # know gets the answer at the next try, and everybody else a refusal.
                 call.fail(WireError("unavailable", "ask again", retry_after_ms=ASK_AGAIN_MS))
+        except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
+            call.fail(to_wire(error))
+
+    def draft_soon(self, call: IncomingCall, drafting: Drafting) -> None:
+        """Have a draft written beside the actor, then ask again."""
+        self._nursery.start_soon(self._draft, call, drafting)
+
+    async def _draft(self, call: IncomingCall, drafting: Drafting) -> None:
+        try:
+            if await self._drafts.write(drafting, is_wanted=lambda: not call.abandoned):
+                ref = self._system.ref(*parse_target(drafting.target))
+                ref.ask_nowait(drafting.message, CallDone(call, self))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))

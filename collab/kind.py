@@ -71,11 +71,16 @@ class Outcome:
 
     With a ``refusal`` the events happen and their sender is refused all the same: what was asked
     was not done, but not lost either.
+
+    With a ``draft`` nothing is decided yet: it is awaited first, beside the actor, which goes on
+    meanwhile; then the command is decided again. It writes only into the command, and what it
+    found may be out of date by then. Cancelled at any await if nobody waits for the answer.
     """
 
     events: Sequence[Any] = ()
     value: object = None
     refusal: CollabError | None = None
+    draft: Callable[[Reader], Awaitable[None]] | None = None
 
 
 @frozen

@@ -30,7 +30,18 @@ from collab.envelope import Entry, EventCodec
 from collab.errors import BadRequest, Conflict, PermissionDenied, UnknownTopic
 from collab.following import PRESENCE_TOPIC
 from collab.kind import Answer, Caller, Context, Kind, Put, Signal
-from collab.requests import Admit, Declined, Do, Done, Follow, Look, Message, Reading, Receive
+from collab.requests import (
+    Admit,
+    Declined,
+    Do,
+    Done,
+    Drafting,
+    Follow,
+    Look,
+    Message,
+    Reading,
+    Receive,
+)
 from collab.storage import SignalRow
 from collab.surroundings import Surroundings
 from protocol.gateway import Subscription
@@ -179,6 +190,8 @@ class LiveActor(Actor[Message, Entry]):
         self._check(caller, command.TAG)
         context = self._context(caller)
         outcome = self._kind.commands[type(command)](self.state, command, context)
+        if outcome.draft is not None:
+            return Decision(reply=Drafting(self.actor_id, message, outcome.draft))
         entries = [Entry(event, caller.user_id, context.now_ms) for event in outcome.events]
         if outcome.refusal is not None:  # Not remembered: sent again, it is decided again.
             return Decision(entries, Declined(outcome.refusal))

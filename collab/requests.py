@@ -82,3 +82,12 @@ class Reading:
 
     read: Callable[[Reader], Awaitable[object]]
     is_permitted: Callable[[], bool]
+
+
+@frozen
+class Drafting:
+    """The answer to a write that cannot be decided yet: do ``work``, then ask ``message`` again."""
+
+    target: str
+    message: Do
+    work: Callable[[Reader], Awaitable[None]]

@@ -15,14 +15,17 @@ its declaration; each takes the kind's whole state and touches only ``notes``::
 
 ==============  ==============================================================
 document        the one place around the CRDT library's live document
-admission       which updates are let in
+admission       which updates are let in (``repeating``: would their words be there twice?)
 editing         ``notes.edit``
 fitting         edits that cut characters in two (``halving`` does it, on bytes)
 writing         the way of every change into the document, and its evolve
 branches        history that the document does not know
 undoing         what one can take back
 drafts          undo, redo, restore, merge, import: what the server writes for a user
-rewriting       how that is written; ``likeness`` makes one shared type like another
+desk            where it is written, beside the actor
+rewriting       one document made like another; ``likeness`` does it to one shared type
+taking_back     undo; ``deletions`` are sets of clocks
+misplaced       what no editor put where it is, and no reader can read
 past            the document as it was
 authors         who wrote which passage (``blocks`` reads the state)
 moments         stretches of editing

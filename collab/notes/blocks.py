@@ -51,7 +51,8 @@ class Block:
     parent: str | Id | None = None  # A root, or the id of a shared type; None: its origins'.
     key: str | None = None  # Of a map or attribute: then it is in no list.
     text: str = ""  # Visible words.
-    end: int = 0  # Where its bytes end.
+    start: int = 0  # Where its bytes begin,
+    end: int = 0  # and where they end.
     content: int = 0  # Its number in the format: ``STRING``, ``TYPE`` ...
     ref: int | None = None  # Of a shared type: which.
     # Set when its place is found.
@@ -128,11 +129,12 @@ def read_blocks(state: bytes) -> Iterator[Block]:
     for _ in range(source.number()):
         count, client, clock = source.number(), source.number(), source.number()
         for _ in range(count):
+            start = source.pos
             flags = source.byte()
             if flags in (_GC, _SKIP):
                 clock += source.number()
                 continue
-            block = Block(client, clock)
+            block = Block(client, clock, start=start)
             _read_place(source, flags, block)
             _read_content(source, flags & _KIND, block)
             block.end = source.pos

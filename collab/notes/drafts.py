@@ -1,17 +1,23 @@
 """Undo, redo, restore, merge, import: edits that the server writes for a user.
 
-What is written (a :class:`Draft`) was prepared against the document of that moment; an edit that
-came in between merges with it as any two edits do. Only two drafts of one user in one batch
-collide, as both would begin at the same clock of the user's pen: the second is to be sent again.
+::
+
+    decide, first time          Outcome(draft=...)        written away from the actor (``desk``)
+    decide, with a draft        it fits: an event like any edit
+                                it does not: another draft; after some, one within the turn
+
+A draft was written against the document as its sender's call found it. What others wrote meanwhile
+merges with it, as any two edits do, so a busy document keeps nobody from being restored. Only
+another draft of the same user gets in the way, as both would begin at the same clock of the pen.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from collab.errors import CollabError, Conflict, RateLimited
+from collab.errors import RateLimited
 from collab.kind import Context, Outcome
-from collab.limits import NOTES_RETRY_MS
+from collab.limits import NOTES_DRAFT_TRIES_MAX, NOTES_RETRY_MS
 from collab.notes.admission import Admitted, Known, judge
 from collab.notes.branches import find
 from collab.notes.commands import (
@@ -25,10 +31,12 @@ from collab.notes.commands import (
     RestoreNotes,
     UndoNotes,
 )
+from collab.notes.desk import Drafted, draft_of
 from collab.notes.document import EMPTY
 from collab.notes.errors import DocumentFault
-from collab.notes.state import Burst, HasNotes, NotesLog
-from collab.notes.study import Draft, Study
+from collab.notes.state import HasNotes, NotesLog
+from collab.notes.study import Draft
+from collab.notes.undoing import newest_burst
 from collab.notes.writing import Written, write
 
 
@@ -37,7 +45,7 @@ def undo(state: HasNotes, command: UndoNotes, context: Context) -> Outcome:
 
     Raises:
       Conflict: there is nothing to take back.
-      RateLimited: another command of this moment was first; send it again.
+      RateLimited: other commands of the caller were quicker, several times over; send it again.
     """
     return _take_back(state.notes, command, context, is_redo=False)
 
@@ -51,26 +59,13 @@ def _take_back(
     log: NotesLog, command: UndoNotes | RedoNotes, context: Context, *, is_redo: bool
 ) -> Outcome:
     burst = newest_burst(log, context.caller.user_id, is_redo=is_redo)
-    draft = _fitting(log, command.study)
-    if draft.seqs != tuple(burst.seqs):
-        raise _try_again()
+    draft = _fitting(log, command, context)
+    if draft is None or draft.seqs != tuple(burst.seqs):
+        return _draft_first(log, command, context)
     # A burst of which nothing is left to take back is done with, so that the one before it is next.
     written = _write(log, draft, context) or _nothing()
     event = NotesUndone(**written, seqs=list(draft.seqs), redo=is_redo)
     return Outcome([event], {"seqs": list(draft.seqs)})
-
-
-def newest_burst(log: NotesLog, user_id: str, *, is_redo: bool) -> Burst:
-    """Return what *user_id* takes back next.
-
-    Raises:
-      Conflict: there is nothing.
-    """
-    stacks = log.stacks.get(user_id)
-    bursts = () if stacks is None else (stacks.redo if is_redo else stacks.undo)
-    if not bursts:
-        raise Conflict("there is nothing of yours to take back")
-    return bursts[-1]
 
 
 def restore(state: HasNotes, command: RestoreNotes, context: Context) -> Outcome:
@@ -78,9 +73,12 @@ def restore(state: HasNotes, command: RestoreNotes, context: Context) -> Outcome
 
     Raises:
       NotFound, LimitExceeded: that moment cannot be seen.
-      RateLimited: another command of this moment was first; send it again.
+      RateLimited: other commands of the caller were quicker, several times over; send it again.
     """
-    written = _write(state.notes, _fitting(state.notes, command.study), context)
+    draft = _fitting(state.notes, command, context)
+    if draft is None:
+        return _draft_first(state.notes, command, context)
+    written = _write(state.notes, draft, context)
     if written is None:
         return Outcome(value={})
     return Outcome([NotesRestored(**written, seq=command.seq)], {})
@@ -91,11 +89,14 @@ def merge_branch(state: HasNotes, command: MergeBranch, context: Context) -> Out
 
     Raises:
       NotFound: there is no such branch.
-      RateLimited: another command of this moment was first; send it again.
+      RateLimited: other commands of the caller were quicker, several times over; send it again.
     """
     log = state.notes
     find(log, command.id)
-    written = _write(log, _fitting(log, command.study), context) or _nothing()
+    draft = _fitting(log, command, context)
+    if draft is None:
+        return _draft_first(log, command, context)
+    written = _write(log, draft, context) or _nothing()
     return Outcome([BranchMerged(**written, id=command.id)], {})
 
 
@@ -104,30 +105,40 @@ def import_notes(state: HasNotes, command: ImportNotes, context: Context) -> Out
 
     Raises:
       BadRequest: the Markdown is nested too deeply.
-      RateLimited: another command of this moment was first; send it again.
+      RateLimited: other commands of the caller were quicker, several times over; send it again.
     """
-    draft = _fitting(state.notes, command.study)
+    draft = _fitting(state.notes, command, context)
+    if draft is None:
+        return _draft_first(state.notes, command, context)
     written = _write(state.notes, draft, context)
     events: list[Any] = [NotesImported(**written, root=draft.root)] if written else []
     return Outcome(events, {"root": draft.root})
 
 
-def _fitting(log: NotesLog, study: Study) -> Draft:
-    """Return the draft, if it still fits the document."""
+def _fitting(log: NotesLog, command: Drafted, context: Context) -> Draft | None:
+    """Return the draft, if there is one and it still fits. Raises: what spoke against one."""
+    study = command.study
     if study.trouble is not None:
         raise study.trouble
-    draft = study.draft
+    draft, user_id = study.draft, context.caller.user_id
     if draft is None or draft.clock != log.doc.clocks.get(draft.pen, 0):
-        raise _try_again()
-    return draft
+        return None
+    return draft if log.clients.get(draft.pen, user_id) == user_id else None
+
+
+def _draft_first(log: NotesLog, command: Drafted, context: Context) -> Outcome:
+    """Have a draft written against the document as it is now, and the command decided again.
+
+    Raises:
+      RateLimited: there were too many; not even one made in this turn does fit.
+    """
+    if command.study.tries > NOTES_DRAFT_TRIES_MAX:
+        raise RateLimited("another command of the same moment was first", NOTES_RETRY_MS)
+    return Outcome(draft=draft_of(log, command, context.caller.user_id, context.target))
 
 
 def _nothing() -> Written:
     return Written(update=EMPTY, new_clients=[], new_roots={})
-
-
-def _try_again() -> CollabError:
-    return RateLimited("another command of the same moment was first", NOTES_RETRY_MS)
 
 
 def _write(log: NotesLog, draft: Draft, context: Context) -> Written | None:

@@ -11,23 +11,52 @@ Offsets are what pycrdt counts in texts: bytes of UTF-8; an embedded value count
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate, groupby
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from pycrdt import Array, Map, Text, XmlElement, XmlFragment, XmlText
 
+from collab.errors import Conflict
+
 _PIECES_COMPARED_MAX: Final = 4_000  # Beyond, only a common beginning and end are kept.
 
 _SHARED: Final = (Text, Array, Map, XmlText, XmlElement, XmlFragment)
+_PLAIN: Final = frozenset({Text, Array, Map})
+_NODES: Final = frozenset({XmlText, XmlElement})
+# What the library can put where, beside plain values.
+_WRITABLE: Final[Mapping[type[Any], frozenset[type[Any]]]] = MappingProxyType(
+    {
+        Text: _PLAIN,
+        XmlText: _PLAIN | _NODES,
+        Array: _PLAIN | {XmlFragment},
+        Map: _PLAIN | {XmlFragment},
+        XmlElement: _NODES,
+        XmlFragment: _NODES,
+    }
+)
 
 
-class _Cell(NamedTuple):
-    """One character, or one embedded value, with its look; equal if they read alike."""
+class Unwritable(Conflict):
+    """A shared type stands where the CRDT library reads it, but cannot put a new one."""
 
-    sign: str  # The character; or the value as JSON, with a mark before it.
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the document cannot be written like that: {what}")
+
+
+class _Piece(NamedTuple):
+    """Words of one line and one look, or an embedded value; equal if they read alike."""
+
+    sign: str  # The words; or the value as JSON.
     look: str  # As JSON.
+    is_value: bool
+
+    @property
+    def size(self) -> int:
+        """Return what it takes of a text."""
+        return 1 if self.is_value else len(self.sign.encode())
 
 
 def _json(value: object) -> str:
@@ -72,26 +101,27 @@ def _is_same(new: object, old: object) -> bool:
 
 
 def alike_text(new: Text | XmlText, old: Text | XmlText) -> None:
-    """Make *new* read like *old*, formatting and embedded values included."""
+    """Make *new* read like *old*, formatting and embedded values included.
+
+    Raises:
+      Unwritable: *old* holds what cannot be written.
+    """
     have, want = list(_pieces(new)), list(_pieces(old))
-    values = {_sign(value): value for value, _ in old.diff() if not isinstance(value, str)}
-    starts = list(accumulate((sum(map(_len, piece)) for piece in have), initial=0))
-    for tag, i1, i2, j1, j2 in reversed(_differences(have, want)):
-        if tag != "equal":
-            start = starts[i1]
-            gone = [cell for piece in have[i1:i2] for cell in piece]
-            come = [cell for piece in want[j1:j2] for cell in piece]
-            _replace(new, start, gone, come, values)
+    values = {sign_of(value): value for value, _ in old.diff() if not isinstance(value, str)}
+    starts = list(accumulate((piece.size for piece in have), initial=0))
+    # From the end on, so that places before it stay what they are.
+    for i1, i2, j1, j2 in reversed(list(_swaps(have, want))):
+        _swap(new, starts[i1], have[i1:i2], want[j1:j2], values)
 
 
-def _pieces(text: Text | XmlText) -> Iterator[tuple[_Cell, ...]]:
-    """Yield the cells, together as long as neither line nor look changes."""
+def _pieces(text: Text | XmlText) -> Iterator[_Piece]:
+    """Yield the words, together as long as neither line nor look changes, and the values."""
     for value, look in _runs(text):
         if isinstance(value, str):
             for line in value.splitlines(keepends=True):
-                yield tuple(_Cell(char, look) for char in line)
+                yield _Piece(line, look, is_value=False)
         else:
-            yield (_Cell(_sign(value), look),)
+            yield _Piece(sign_of(value), look, is_value=True)
 
 
 def _runs(text: Text | XmlText) -> Iterator[tuple[Any, str]]:
@@ -109,59 +139,98 @@ def _look_of(run: tuple[Any, dict[str, Any] | None]) -> tuple[str, bool]:
     return _json(look or {}), isinstance(value, str)
 
 
-def _sign(value: object) -> str:
-    return "\0" + sign_of(value)
+def _swaps(have: Sequence[_Piece], want: Sequence[_Piece]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield which pieces are to give way to which: of *have* from, to; of *want* from, to.
 
-
-def _len(cell: _Cell) -> int:
-    return len(cell.sign.encode()) if len(cell.sign) == 1 else 1
-
-
-def _differences(
-    have: Sequence[tuple[_Cell, ...]], want: Sequence[tuple[_Cell, ...]]
-) -> Sequence[tuple[str, int, int, int, int]]:
+    Lines that changed are swapped one by one, so that of each only what differs is touched.
+    """
     if len(have) + len(want) > _PIECES_COMPARED_MAX:
-        return [("replace", 0, len(have), 0, len(want))]
+        head = _common(have, want)
+        tail = _common(have[head:][::-1], want[head:][::-1])
+        yield head, len(have) - tail, head, len(want) - tail
+        return
     # Compared by number: a piece is hashed once instead of at every look. Pieces that come again
     # and again are no landmarks (autojunk): with them the comparison would be cubic.
-    numbers: dict[tuple[_Cell, ...], int] = {}
+    numbers: dict[_Piece, int] = {}
     had, wanted = (
         [numbers.setdefault(piece, len(numbers)) for piece in side] for side in (have, want)
     )
-    return SequenceMatcher(None, had, wanted, autojunk=True).get_opcodes()
+    matcher = SequenceMatcher(None, had, wanted, autojunk=True)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            pairs = min(i2 - i1, j2 - j1)
+            for n in range(pairs):
+                yield i1 + n, i1 + n + 1, j1 + n, j1 + n + 1
+            yield i1 + pairs, i2, j1 + pairs, j2
 
 
-def _replace(
+def _swap(
     text: Text | XmlText,
     start: int,
-    gone: Sequence[_Cell],
-    come: Sequence[_Cell],
+    gone: Sequence[_Piece],
+    come: Sequence[_Piece],
     values: Mapping[str, Any],
 ) -> None:
-    """Replace the cells *gone*, at byte offset *start*; ends that are alike stay."""
-    head = _common(gone, come)
-    tail = _common(gone[head:][::-1], come[head:][::-1])
-    start += sum(map(_len, gone[:head]))
-    stop = start + sum(map(_len, gone[head : len(gone) - tail]))
+    """Replace the pieces *gone*, at byte offset *start*; ends that are alike stay."""
+    stop = start + sum(piece.size for piece in gone)
+    if gone and come:
+        head, first = _kept(gone[0], come[0], _common_start)
+        come = [first, *come[1:]]
+        # What is kept at the front cannot be kept at the back as well.
+        last = gone[-1] if len(gone) > 1 else _cut(gone[0], head)
+        tail, rest = _kept(last, come[-1], _common_end)
+        come = [*come[:-1], rest]
+        start, stop = start + head, stop - tail
     if stop > start:
         del text[start:stop]
-    for (look, is_embedded), cells in groupby(come[head : len(come) - tail], _grouping):
+    for (look, is_value), pieces in groupby(come, lambda piece: (piece.look, piece.is_value)):
         attributes = json.loads(look)
-        if not is_embedded:
-            words = "".join(cell.sign for cell in cells)
-            text.insert(start, words, attributes)
-            start += len(words.encode())
+        if not is_value:
+            words = "".join(piece.sign for piece in pieces)
+            if words:
+                text.insert(start, words, attributes)
+                start += len(words.encode())
             continue
-        for cell in cells:
-            value = values[cell.sign]
-            fresh = _empty(value)
+        for piece in pieces:
+            value = values[piece.sign]
+            fresh = _fresh(value, text)
             text.insert_embed(start, fresh, attributes)
             _alike(fresh, value)
             start += 1
 
 
-def _grouping(cell: _Cell) -> tuple[str, bool]:
-    return cell.look, len(cell.sign) > 1
+def _kept(
+    gone: _Piece, come: _Piece, common: Callable[[str, str], tuple[int, str]]
+) -> tuple[int, _Piece]:
+    """Return how many bytes of *gone* stay, and what of *come* is left to be put beside them."""
+    if gone.is_value or come.is_value or gone.look != come.look:
+        return 0, come
+    count, rest = common(gone.sign, come.sign)
+    kept = len(come.sign.encode()) - len(rest.encode()) if count else 0
+    return kept, come._replace(sign=rest)
+
+
+def _cut(piece: _Piece, head: int) -> _Piece:
+    """Return *piece* without its first *head* bytes."""
+    return piece if piece.is_value else piece._replace(sign=piece.sign.encode()[head:].decode())
+
+
+def _common_start(first: str, second: str) -> tuple[int, str]:
+    """Return how many characters both begin with, and the rest of *second*."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low, second[low:]
+
+
+def _common_end(first: str, second: str) -> tuple[int, str]:
+    """Return how many characters both end with, and the rest of *second*."""
+    count, rest = _common_start(first[::-1], second[::-1])
+    return count, rest[::-1]
 
 
 def _common(first: Sequence[object], second: Sequence[object]) -> int:
@@ -185,13 +254,13 @@ def alike_children(new: XmlFragment | XmlElement, old: XmlFragment | XmlElement)
         if _is_alike_in_kind(mine, theirs):
             _alike(mine, theirs)
         else:
-            new.children[head + offset] = _empty(theirs)
+            new.children[head + offset] = _fresh(theirs, new)
             _alike(new.children[head + offset], theirs)
     kept = min(len(gone), len(come))
     if len(gone) > kept:
         del new.children[head + kept : head + len(gone)]
     for offset, theirs in enumerate(come[kept:], start=head + kept):
-        _alike(new.children.insert(offset, _empty(theirs)), theirs)
+        _alike(new.children.insert(offset, _fresh(theirs, new)), theirs)
 
 
 def alike_array(new: Array[Any], old: Array[Any]) -> None:
@@ -200,7 +269,7 @@ def alike_array(new: Array[Any], old: Array[Any]) -> None:
     if gone:
         del new[head : head + len(gone)]
     for at, theirs in enumerate(come, start=head):
-        fresh = _empty(theirs)
+        fresh = _fresh(theirs, new)
         new.insert(at, fresh)
         _alike(fresh, theirs)
 
@@ -213,7 +282,7 @@ def alike_map(new: Map[Any], old: Map[Any]) -> None:
         theirs = old[key]
         if key in new and _is_same(new[key], theirs):
             continue
-        fresh = _empty(theirs)
+        fresh = _fresh(theirs, new)
         new[key] = fresh
         _alike(fresh, theirs)
 
@@ -237,21 +306,25 @@ def _is_alike_in_kind(new: object, old: object) -> bool:
     return isinstance(new, XmlText) and isinstance(old, XmlText)
 
 
-def _empty(value: object) -> Any:
-    """Return a new shared type of the same kind and name, still without content; or the value."""
-    if isinstance(value, XmlElement):
-        return XmlElement(value.tag)
-    for shape in (XmlText, Text, Array, Map):
-        if isinstance(value, shape):
-            return shape()
-    return value
+def _fresh(value: object, into: object) -> Any:
+    """Return a new shared type of the same kind and name, still without content; or the value.
+
+    Raises:
+      Unwritable: there is no way to put it *into* that.
+    """
+    if not isinstance(value, _SHARED):
+        return value
+    shape = type(value)
+    if shape not in _WRITABLE[type(into)]:
+        raise Unwritable(f"{shape.__name__} in {type(into).__name__}")
+    return XmlElement(value.tag) if isinstance(value, XmlElement) else shape()
 
 
 def _alike(new: object, old: object) -> None:
-    """Fill what :func:`_empty` made, or change what is alike in kind."""
+    """Fill what :func:`_fresh` made, or change what is alike in kind."""
     if isinstance(new, XmlElement | XmlText) and isinstance(old, XmlElement | XmlText):
         _alike_attributes(new, old)
-    if isinstance(new, XmlElement) and isinstance(old, XmlElement):
+    if isinstance(new, XmlElement | XmlFragment) and isinstance(old, XmlElement | XmlFragment):
         alike_children(new, old)
     elif isinstance(new, Text | XmlText) and isinstance(old, Text | XmlText):
         alike_text(new, old)

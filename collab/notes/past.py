@@ -15,6 +15,7 @@ from collab.notes.commands import NotesAt, NotesHalved
 from collab.notes.document import EMPTY, no_panic
 from collab.notes.halving import grouped, halve
 from collab.notes.markdown import to_text
+from collab.notes.misplaced import readable
 from collab.notes.rewriting import doc_of
 from collab.notes.state import HasNotes
 from collab.notes.writing import STATES
@@ -108,6 +109,6 @@ def _shown(past: Past, seq: int) -> Mapping[str, Any]:
 
 def texts_of(update: bytes) -> Mapping[str, str]:
     """Return what every root of the document *update* reads. Raises: DocumentFault."""
-    doc = doc_of(update)
+    doc = readable(update, is_judging_roots=False)
     with no_panic():
         return {root: to_text(doc, root) for root in sorted(doc.keys())}

@@ -1,7 +1,7 @@
 """What is found out about a command before it is decided, because it takes long or needs storage.
 
-``decide`` is synchronous and holds everybody up, so what may take more than a moment happens in
-``prepare`` of the actor, in slices, with reads or in a worker thread, and leaves its result here.
+``decide`` is synchronous and holds everybody up, so what may take more than a moment happens before
+(in slices, in ``prepare`` of the actor) or beside it (drafts), and leaves its result here.
 Whether it still fits is for ``decide`` to say.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from attrs import define, frozen
 
 from collab.errors import CollabError
+from collab.notes.document import Readied
 from collab.notes.fitting import Fitted
 from protocol.yjs import UpdateRefused, UpdateReport
 
@@ -33,5 +34,7 @@ class Study:
     report: UpdateReport | None = None  # What the update says,
     refusal: UpdateRefused | None = None  # or why it cannot be read.
     fitted: Fitted | None = None  # What the document is to be first, if it cuts characters.
-    draft: Draft | None = None  # What we wrote for the command,
+    tries: int = 0  # Drafts that were written for the command,
+    readied: Readied | None = None  # The document with it, if that takes long to build.
+    draft: Draft | None = None  # the newest of them,
     trouble: CollabError | None = None  # or why nothing can be written.

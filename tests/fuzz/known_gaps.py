@@ -1,4 +1,7 @@
-"""Plays, in a process of its own, what the fuzz found and is not mended (``python -m``, a name)."""
+"""Plays, in a process of its own, the worst that the fuzz found (``python -m``, a name).
+
+Each case once hung or crashed the server; in a process of its own, it fails alone if it does again.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ NULL: Final = b"\x7e"
 
 
 async def restore(house: House) -> bool:
-    """Words among the items of a list; the CRDT library never comes back from reading them."""
+    """Words among the items of a list: the CRDT library never comes back from reading them."""
     await house.play("eve", b.one(b.values(NULL, parent="a")))
     await house.play("eve", b.update(b.section(1, 1, b.text("x😀y", origin=(1, 0)))))
     return await house.play_command("ann", RestoreNotes(seq=1)) == ACCEPTED

@@ -20,15 +20,15 @@ from tests.fuzz.notes import ROOT, Run, line_of, run
 from tests.fuzz.tally import STALL_MS, Tally
 
 
-def test_hundreds_of_bad_updates_do_no_harm(tmp_path: Path) -> None:
+def test_thousands_of_bad_updates_do_no_harm(tmp_path: Path) -> None:
     """[N8.1] No crash, panic or stall; what is saved and what is replayed are the document."""
-    counts = run(updates=500, seed=1, workers=1, folder=tmp_path)
+    counts = run(updates=2_000, seed=3, workers=1, folder=tmp_path)
     assert counts.is_clean, counts.findings
-    assert counts.updates >= 500
-    assert counts.accepted > 150
-    assert len(counts.refused) > 10, "many sorts of trouble were met"
-    assert counts.checkpoints > 4
-    assert counts.restarts > 1
+    assert counts.updates >= 2_000
+    assert counts.accepted > counts.updates // 3, "it reaches deep"
+    assert len(counts.refused) > 20, "many sorts of trouble were met"
+    assert counts.checkpoints > 20
+    assert counts.restarts > 4
 
 
 @pytest.mark.long
@@ -93,12 +93,11 @@ def test_one_line_says_what_was_counted() -> None:
 
 
 @pytest.mark.parametrize("name", GAPS)
-@pytest.mark.xfail(strict=True, reason="found by the fuzz; not mended")
 def test_what_the_fuzz_found_is_mended(name: str) -> None:
     """[N8.3] Restore comes back, undo works, one place cannot be crowded, whatever was let in."""
     worker = [sys.executable, "-m", "tests.fuzz.known_gaps", name]
     try:
-        ended = subprocess.run(worker, cwd=ROOT, timeout=2, capture_output=True)
+        ended = subprocess.run(worker, cwd=ROOT, timeout=20, capture_output=True)
     except subprocess.TimeoutExpired:
         pytest.fail("it hangs")
     assert ended.returncode == 0

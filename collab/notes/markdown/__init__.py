@@ -25,6 +25,7 @@ from collab.notes.markdown.as_text import text_of_blocks
 from collab.notes.markdown.parsing import parse_markdown
 from collab.notes.markdown.reading import Note, Shape, read_note
 from collab.notes.markdown.writing import write_delta, write_elements, write_text
+from collab.notes.misplaced import readable
 
 Format = Literal["markdown", "html", "text"]
 
@@ -85,9 +86,11 @@ def export_state(state: bytes, root: str | None, form: Format) -> str:
 
     Args:
       root: None means :func:`main_root`.
+
+    Raises:
+      DocumentFault: the document cannot be built.
     """
-    doc = Doc[Any]()
-    doc.apply_update(state)
+    doc = readable(state, is_judging_roots=False)
     root = main_root(doc) if root is None else root
     if form == "markdown":
         return to_markdown(doc, root)
@@ -105,9 +108,9 @@ def import_update(
 
     Raises:
       ValueError: see :func:`from_markdown`.
+      DocumentFault: the document cannot be built.
     """
-    doc = Doc[Any](client_id=client_id)
-    doc.apply_update(state)
+    doc = readable(state, client_id=client_id)
     root = main_root(doc) if root is None else root
     updates: list[bytes] = []
     with observed(doc, lambda event: updates.append(event.update)):

@@ -76,6 +76,8 @@ def _read(nodes: Iterable[Any], depth: int) -> Iterator[Block | _Words]:
             yield _Words(tuple(_inlines([node])))
         elif isinstance(node, XmlElement):
             yield from _read_element(node, depth)
+        elif isinstance(node, str):
+            yield _Words(tuple(spans_of(node)))
 
 
 def _read_element(element: XmlElement, depth: int) -> Iterator[Block | _Words]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from attrs import frozen
-from pycrdt import Doc, Text, XmlElement, XmlFragment, XmlText
+from pycrdt import Doc, Text, XmlElement, XmlText
 
 from collab.notes.markdown.delta import blocks_of_delta
 from collab.notes.markdown.elements import blocks_of_elements
@@ -39,8 +39,8 @@ def read_note(doc: Doc[Any], root: str) -> Note:
         return Note("empty")
     pieces = doc.get(root, type=Text).diff()
     if any(isinstance(piece, XmlElement | XmlText) for piece, _look in pieces):
-        children = doc.get(root, type=XmlFragment).children
-        return Note("xml", blocks=blocks_of_elements([children[n] for n in range(len(children))]))
+        # Words beside elements are shown too, although no editor writes them.
+        return Note("xml", blocks=blocks_of_elements([piece for piece, _look in pieces]))
     if not pieces:
         return Note("empty")
     if all(isinstance(piece, str) and not look for piece, look in pieces):

@@ -6,11 +6,11 @@ same events is a replay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from collab.errors import PermissionDenied
-from collab.kind import Caller, Context, Happened, Item, Kind, Put, Signal, Stamp
+from collab.kind import Caller, Context, Happened, Item, Kind, Put, Reader, Signal, Stamp
 from protocol.structure import STORAGE, pack, structure, unpack, unstructure
 
 S = TypeVar("S")
@@ -62,6 +62,8 @@ class Stage(Generic[S]):
         self.rows = Rows()
         self.signals: list[Signal] = []
         self.shut_out: list[str] = []
+        # What the newest command needs done before it can be decided; then it is to be sent again.
+        self.draft: Callable[[Reader], Awaitable[None]] | None = None
 
     def caller(self, who: str | Caller) -> Caller:
         return Caller(user_id=who) if isinstance(who, str) else who
@@ -94,6 +96,7 @@ class Stage(Generic[S]):
             outcome = self.kind.commands[type(command)](self.state, command, self.context(who))
         finally:
             assert self.dump() == before, "deciding changed the state"
+        self.draft = outcome.draft
         self.happen(self.caller(who).user_id, outcome.events)
         if outcome.refusal is not None:
             raise outcome.refusal

@@ -49,11 +49,20 @@ class PadStage(Stage[Pad]):
         return self.do(who, EditNotes(update=update))
 
     async def act(self, who: str, command: Any) -> Any:
-        """Study one command, then play it."""
+        """Study one command and have it drafted, as often as it takes; play it."""
+        await self.get_ready(who, command)
+        value = self.do(who, command)
+        while self.draft is not None:
+            await self.draft(self.rows)
+            await self.get_ready(who, command)
+            value = self.do(who, command)
+        return value
+
+    async def get_ready(self, who: str, command: Any) -> None:
+        """Study one command."""
         study = self.kind.study(self.state, command, self.caller(who), "pad:k", self.rows)
         if study is not None:
             await study()
-        return self.do(who, command)
 
     def crash(self) -> None:
         """Lose memory; replay the journal."""

@@ -12,7 +12,8 @@ import pytest
 from collab.notes.document import EMPTY, SharedDoc
 from collab.notes.errors import DocumentFault
 from collab.notes.markdown import import_update
-from collab.notes.rewriting import change_to, undone
+from collab.notes.rewriting import change_to
+from collab.notes.taking_back import Played, undone
 from protocol.yjs import walk
 from tests.collab.notes.pad import Editor
 
@@ -78,7 +79,7 @@ def test_a_document_that_is_dropped_leaves_memory() -> None:
         assert doc.apply(update, report, doc.index.plan(report))
         doc.take_in(update)
     assert change_to(doc.whole(), first, {"t": "text"}, 7) != EMPTY
-    assert undone(first, [(True, second)], doc.whole(), {"t": "text"}, 8) != EMPTY
+    assert undone(first, [Played(True, second)], doc.whole(), "t", 8) != EMPTY
     assert import_update(doc.whole(), "t", "else", client_id=9)[1] != EMPTY
     assert _documents() - before
     del doc
