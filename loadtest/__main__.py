@@ -16,6 +16,7 @@ from loadtest.connections import ConnectionsOptions
 from loadtest.connections import connections as run_connections
 from loadtest.fanout import FanoutOptions
 from loadtest.fanout import fanout as run_fanout
+from loadtest.hard_moments import add_to
 from loadtest.idle import IdleSettings
 from loadtest.idle import idle as run_idle
 from loadtest.meetings import MeetingsOptions
@@ -148,6 +149,8 @@ def soak(options: SoakOptions = SoakOptions()) -> None:  # noqa: B008 -- frozen
     """
     conclude(run_soak, options)
 
+
+add_to(app)
 
 if __name__ == "__main__":
     app()
