@@ -18,9 +18,20 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from protocol.outbox import Outbox
+from protocol.yjs.awareness import decode_state_vector
+from protocol.yjs.errors import FrameRefused
 
 if TYPE_CHECKING:
     from protocol.yjs.door_visit import Visit
+
+
+def has_more(theirs: bytes, ours: bytes) -> bool:
+    """Say whether a client's state vector holds what ours does not. Deletions do not show."""
+    try:
+        known = decode_state_vector(ours)
+        return any(clock > known.get(c, 0) for c, clock in decode_state_vector(theirs).items())
+    except FrameRefused:
+        return False  # Too many clients to compare.
 
 
 class Answers:

@@ -45,19 +45,14 @@ from protocol.messages import (
 )
 from protocol.structure import unstructure
 from protocol.subscription import Phase, WireSubscription
-from protocol.yjs.awareness import decode_awareness, decode_state_vector
+from protocol.yjs.awareness import decode_awareness
+from protocol.yjs.door_answers import has_more
 from protocol.yjs.door_call import DoorCall, OnFail, OnReply
-from protocol.yjs.door_codes import (
-    TOKEN_EXPIRED,
-    Verdict,
-    reason_of,
-    verdict_of,
-)
+from protocol.yjs.door_codes import TOKEN_EXPIRED, Verdict, reason_of, verdict_of
 from protocol.yjs.door_dialect import Dialect
 from protocol.yjs.door_faces import Door
 from protocol.yjs.door_resync import Missing, Resync
 from protocol.yjs.door_token import TokenWatch
-from protocol.yjs.errors import FrameRefused
 from protocol.yjs.frames import AwarenessUpdate, SyncStep1, SyncStep2, SyncUpdate
 from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_PAGED_EVENTS_MAX
 
@@ -253,7 +248,7 @@ class Visit(Host):
         self._say(self._dialect.write(SyncStep2(update)))
         if self._may_write:
             self._ask(ours)
-        elif _has_more(state_vector, ours):
+        elif has_more(state_vector, ours):
             self._say(self._dialect.refused(READ_ONLY))
         else:
             self._say(self._dialect.accepted())
@@ -399,12 +394,3 @@ class Visit(Host):
 
     def _token_ended(self) -> None:
         self.end(WireError(TOKEN_EXPIRED, "come back with a fresh token"))
-
-
-def _has_more(theirs: bytes, ours: bytes) -> bool:
-    """Say whether a client's state vector holds what ours does not. Deletions do not show."""
-    try:
-        known = decode_state_vector(ours)
-        return any(clock > known.get(c, 0) for c, clock in decode_state_vector(theirs).items())
-    except FrameRefused:
-        return False  # Too many clients to compare.

@@ -13,6 +13,8 @@ from loadtest.trace import TraceSettings, is_exact, trace
 from loadtest.trace_file import Edit, Patch, first_edits, load_trace
 from tests.integration.served import served
 
+RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "editing-traces"
+
 # Two people write at once, then each sees what the other wrote and goes on.
 CONCURRENT = {
     "kind": "concurrent",
@@ -88,6 +90,24 @@ async def test_a_recording_is_played_to_the_letter(tmp_path: Path) -> None:
     assert set(report["to_the_letter"]) >= {"replica_1", "html", "after_kill_text"}
     assert report["disk_bytes_per_edit"] > 0
     assert is_exact(report)
+
+
+@pytest.mark.parametrize(
+    ("name", "edits_max"),
+    [
+        ("friendsforever", 1_500),
+        pytest.param("friendsforever", None, marks=pytest.mark.long),
+        pytest.param("clownschool", None, marks=pytest.mark.long),
+    ],
+)
+async def test_real_writing_is_played_to_the_letter(name: str, edits_max: int | None) -> None:
+    """[O8.2] Recorded sessions of two people, where the recordings are; `--long`: whole."""
+    file = RECORDINGS / f"{name}.json.gz"
+    if not file.is_file():
+        pytest.skip("needs the recordings")
+    report = await trace(TraceSettings(file=file, edits_max=edits_max))
+    assert report["edits"] == report["saved"] >= 1_500
+    assert is_exact(report), report
 
 
 async def test_another_end_than_the_recorded_one_is_noticed(tmp_path: Path) -> None:
