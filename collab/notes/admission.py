@@ -41,6 +41,7 @@ class Admitted:
 
     new_clients: list[int]
     plan: NestingPlan
+    rest: tuple[bytes, UpdateReport] | None  # What is new in it, if it repeats what is known.
 
 
 @frozen
@@ -71,7 +72,7 @@ def judge(
         return Known()
     _check_history(log, report)
     # Before anything is kept, also aside: a branch is applied whenever somebody looks at it.
-    plan = _plan(log, update, report)
+    plan, rest = _plan(log, update, report)
     owners = log.clients
     new_clients: list[int] = []
     for client in fresh:
@@ -84,21 +85,26 @@ def judge(
     if is_alone and repeats(log.doc.whole(), update):
         return UnknownHistory(is_foreign=False)
     _check_bounds(log, report, user_id, len(new_clients))
-    return Admitted(new_clients, plan)
+    return Admitted(new_clients, plan, rest)
 
 
-def _plan(log: NotesLog, update: bytes, report: UpdateReport) -> NestingPlan:
-    """Return what the document's index is to remember of it.
+def _plan(
+    log: NotesLog, update: bytes, report: UpdateReport
+) -> tuple[NestingPlan, tuple[bytes, UpdateReport] | None]:
+    """Return what the document's index is to remember of it; and its rest, see ``Admitted``.
 
     Of an update that repeats what is known, as every full resync does, only the rest is looked at:
     the same clocks read differently once their content was collected, and what the index then
-    guessed on the safe side would be held against later updates.
+    guessed on the safe side would be held against later updates. And only the rest is applied and
+    passed on: a struct that is known in part may lie about its parent, which the library believes.
     """
-    clocks = log.doc.clocks
+    clocks, rest = log.doc.clocks, None
     try:
         if any(start < clocks.get(at, 0) < end for at, (start, end) in report.clocks.items()):
-            report = walk(log.doc.unknown_part(update))
-        return log.doc.index.plan(report)
+            update = log.doc.unknown_part(update)
+            report = walk(update)
+            rest = update, report
+        return log.doc.index.plan(report), rest
     except UpdateRefused as refusal:
         raise NotesMalformed(str(refusal)) from None
 

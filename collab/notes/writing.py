@@ -49,6 +49,8 @@ def write(
     Raises:
       DocumentFault: a crash.
     """
+    if admitted.rest is not None and sent is None:
+        update, report = admitted.rest
     if not log.doc.apply(update, report, admitted.plan, sent=sent):
         return None
     return Written(

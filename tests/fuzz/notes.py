@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,16 @@ from attrs import define, field
 from tests.fuzz.tally import FINDINGS_MAX, SHOWN_BYTES_MAX, Finding, Tally
 
 ROOT: Final = Path(__file__).parents[2]
-_SILENCE_S: Final = 120.0  # The longest round takes some seconds; a worker so silent hangs.
+_SILENCE_S: Final = 1_800.0  # Of a worker that waits for ever; one that works has a CPU limit.
+
+
+def _nobody(_finding: Finding) -> None:
+    pass
+
+
+def _words_of(trace: Path) -> Path:
+    """Return where a worker's errors go; the library prints panics there, which are counted."""
+    return trace.with_suffix(".errors")
 
 
 @define
@@ -35,8 +45,10 @@ class Run:
     updates: int
     workers: int
     folder: Path
+    first: int = 0  # Round.
     with_commands: bool = False
     worker: str = "tests.fuzz.worker"
+    told: Callable[[Finding], object] = _nobody  # Hears of each finding as it is made.
     total: Tally = field(factory=Tally)
 
     async def play(self) -> None:
@@ -44,7 +56,7 @@ class Run:
         share = -(-self.updates // self.workers)
         async with trio.open_nursery() as nursery:
             for number in range(self.workers):
-                nursery.start_soon(self._share, number, share)
+                nursery.start_soon(self._share, self.first + number, share)
 
     async def _share(self, first: int, left: int) -> None:
         """Play rounds FIRST, FIRST + workers, …; go on behind a round that ended its process."""
@@ -55,7 +67,7 @@ class Run:
             if not ended:
                 return
             dead_round = first if last is None else last + self.workers
-            self.total.add(self._death(dead_round, ended, trace))
+            self._add(self._death(dead_round, ended, trace))
             first = dead_round + self.workers
 
     async def _one_process(self, first: int, left: int, trace: Path) -> tuple[str, int, int | None]:
@@ -63,12 +75,13 @@ class Run:
         numbers = {"seed": self.seed, "first": first, "stride": self.workers, "updates": left}
         arguments = [f"--{name}={number}" for name, number in numbers.items()]
         arguments += ["--commands"] if self.with_commands else []
-        worker = await trio.lowlevel.open_process(
-            [sys.executable, "-m", self.worker, *arguments, f"--trace={trace}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # The library prints its panics, which are counted.
-            cwd=ROOT,
-        )
+        with _words_of(trace).open("wb") as words:
+            worker = await trio.lowlevel.open_process(
+                [sys.executable, "-m", self.worker, *arguments, f"--trace={trace}"],
+                stdout=subprocess.PIPE,
+                stderr=words,
+                cwd=ROOT,
+            )
         assert worker.stdout is not None
         played, last, printed = 0, None, b""
         try:
@@ -83,8 +96,10 @@ class Run:
                 for line in lines:
                     told = json.loads(line)
                     counts = Tally.from_plain(told["counts"])
-                    self.total.add(counts)
+                    self._add(counts)
                     played, last = played + counts.updates, told["round"]
+                if len(self.total.findings) >= FINDINGS_MAX:
+                    return "", left, last  # That is enough.
             code = await worker.wait()
             return f"ended with {code}" if code else "", played, last
         finally:
@@ -93,18 +108,28 @@ class Run:
                 await worker.wait()
                 await worker.stdout.aclose()
 
+    def _add(self, counts: Tally) -> None:
+        known = len(self.total.findings)
+        self.total.add(counts)
+        for finding in self.total.findings[known:]:
+            self.told(finding)
+
     def _death(self, number: int, how: str, trace: Path) -> Tally:
         """Count a process that ended; its last step is the last line of the trace, which stays."""
-        lines = trace.read_text().splitlines()
-        who, _, what = (lines or [" "])[-1].partition(" ")
         kept = trace.with_name(f"died-{self.seed}-{number}")
-        trace.rename(kept)
+        if trace.exists():
+            trace.rename(kept)
+        else:
+            kept.touch()  # It did not come as far as that.
+        lines = kept.read_text().splitlines()
+        who, _, what = (lines or [""])[-1].partition(" ")
+        last_words = _words_of(trace).read_text(errors="replace").splitlines()[-1:]
         finding = Finding(
             kind="crash",
             seed=self.seed,
             round=number,
             step=len(lines),
-            detail=f"{how}; the whole round: {kept}",
+            detail=f"{how} {last_words}; the whole round: {kept}",
             who=who,
             size=len(what) // 2,
             update=what[: 2 * SHOWN_BYTES_MAX],
@@ -112,13 +137,15 @@ class Run:
         return Tally(crashes=1, findings=[finding])
 
 
-def run(
-    *, updates: int, seed: int, workers: int, folder: Path, with_commands: bool = False
-) -> Tally:
+def run(*, updates: int, seed: int, workers: int, folder: Path) -> Tally:
     """Play so many updates and return what was counted."""
-    playing = Run(seed, updates, workers, folder, with_commands)
+    playing = Run(seed=seed, updates=updates, workers=workers, folder=folder)
     trio.run(playing.play)
     return playing.total
+
+
+def _print(finding: Finding) -> None:
+    print(json.dumps(attrs.asdict(finding)), file=sys.stderr, flush=True)
 
 
 def line_of(counts: Tally, seed: int, took_s: float) -> dict[str, Any]:
@@ -135,6 +162,7 @@ def main() -> int:
     parser.add_argument("--updates", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--round", type=int, help="play only this one, as a finding names it")
     parser.add_argument("--keep", type=Path, help="folder for the traces of what went wrong")
     parser.add_argument("--commands", action="store_true", help="undo, authors, exports as well")
     parser.add_argument("--json", action="store_true", help="one line, for machines")
@@ -142,17 +170,19 @@ def main() -> int:
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     folder.mkdir(exist_ok=True)
     started = time.perf_counter()
-    counts = run(
-        updates=chosen.updates,
+    playing = Run(
         seed=chosen.seed,
-        workers=chosen.workers,
+        updates=1 if chosen.round is not None else chosen.updates,
+        workers=chosen.workers if chosen.round is None else 1,
         folder=folder,
+        first=chosen.round or 0,
         with_commands=chosen.commands,
+        told=_print,
     )
+    trio.run(playing.play)
+    counts = playing.total
     line = line_of(counts, chosen.seed, time.perf_counter() - started)
     print(json.dumps(line, indent=None if chosen.json else 2))
-    for finding in counts.findings:
-        print(json.dumps(attrs.asdict(finding)), file=sys.stderr)
     return 0 if counts.is_clean else 1
 
 

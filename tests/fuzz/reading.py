@@ -12,26 +12,41 @@ sometimes in every document: what is compared here must not depend on it at any 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pycrdt
+from attrs import frozen
 
 _TAG: Final = re.compile(r"<[^<>]*>")
 _OPENED: Final = re.compile(r"(?:<[^/<>][^<>]*>){2,}")  # Looks are nested in any order,
 _CLOSED: Final = re.compile(r"(?:</[^<>]*>){2,}")  # and so they end.
 
 
-def shown(update: bytes) -> str:
-    """Return all that the document *update* shows. Numbers are floats, keys are sorted."""
+@frozen
+class Sight:
+    """What a document shows: all of it; and of each root what no other order can change."""
+
+    whole: str
+    letters: Mapping[str, tuple[int, str]]  # By root: its length, its characters in order.
+
+
+def sight_of(*updates: bytes) -> Sight:
+    """Return what a client sees that takes *updates* in turn. Numbers are floats, keys sorted."""
     doc: pycrdt.Doc[Any] = pycrdt.Doc()
-    doc.apply_update(update)
-    roots = {}
+    for update in updates:
+        doc.apply_update(update)
+    roots, letters = {}, {}
     for name in sorted(doc.keys()):
         text: pycrdt.Text = doc.get(name, type=pycrdt.Text)
         entries: pycrdt.Map[Any] = doc.get(name, type=pycrdt.Map)
         items: pycrdt.Array[Any] = doc.get(name, type=pycrdt.Array)
-        roots[name] = (_plain(text), _plain(entries), len(items))
-    return repr({name: seen for name, seen in roots.items() if seen != ([], {}, 0)})
+        parts = _plain(text)
+        roots[name] = (parts, _plain(entries), len(items))
+        words = "".join(part for part, _looks in parts if isinstance(part, str))
+        letters[name] = len(items), "".join(sorted(words))
+    whole = repr({name: seen for name, seen in roots.items() if seen != ([], {}, 0)})
+    return Sight(whole, {name: seen for name, seen in letters.items() if seen != (0, "")})
 
 
 def _plain(value: Any) -> Any:

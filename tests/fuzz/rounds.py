@@ -31,6 +31,9 @@ from tests.protocol.yjs.mutations import Inventor, mutate
 USERS: Final = ("ann", "ben", "cyd")
 LENGTHS: Final = (1, 4, 30, 150, 1_200)  # Updates of a round: alone, and in long company.
 _LENGTH_WEIGHTS: Final = (30, 20, 25, 20, 5)
+_HONEST_SHARE: Final = 0.1  # Of rounds: nothing but real edits; all copies must agree fully.
+_TURNS: Final = (34, 34, 13, 13, 5)  # See ``Round.steps``.
+_HONEST_TURNS: Final = (1, 0, 0, 0, 0, 0)
 _POOL_MAX: Final = 64
 _TYPES_MAX: Final = 64
 _EVE_FIRST: Final = 6  # The inventor writes as clients 1 to 5, all of them eve's.
@@ -44,6 +47,10 @@ class Step:
     update: bytes = b""
     command: Any = None
     editor: Editor | None = None  # Who made the update honestly.
+
+    @property
+    def is_honest(self) -> bool:
+        return self.editor is not None
 
 
 @define
@@ -59,7 +66,10 @@ class Round:
     _types: deque[Id] = field(init=False, factory=lambda: deque(maxlen=_TYPES_MAX))
     _inventor: Inventor = field(init=False)
 
+    _is_honest: bool = field(init=False)
+
     def __attrs_post_init__(self) -> None:
+        self._is_honest = self.rng.random() < _HONEST_SHARE
         self._inventor = Inventor(self.rng)
 
     def length(self) -> int:
@@ -70,7 +80,7 @@ class Round:
         """Draw what is played next: one step, or several that belong together."""
         draw: Callable[[], list[Step]] = self.rng.choices(
             (self._real, self._damaged, self._attack, self._invented, self._again, self._command),
-            (34, 34, 13, 13, 5, int(self.with_commands)),
+            _HONEST_TURNS if self._is_honest else (*_TURNS, int(self.with_commands)),
         )[0]
         return draw()
 
@@ -79,6 +89,7 @@ class Round:
         if step.command is not None:
             return
         if outcome == ACCEPTED:
+            self.house.is_honest &= step.is_honest
             self._pool.append((step.who, step.update))
             for client, clocks in walk(step.update).types.items():
                 self._types.extend((client, clock) for clock in clocks[-4:])

@@ -10,11 +10,13 @@ import argparse
 import gc
 import json
 import logging
+import resource
 from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import pycrdt
 import trio
 
 from collab.notes import COMMANDS
@@ -25,6 +27,7 @@ from tests.fuzz.tally import SHOWN_BYTES_MAX, STALL_MS, Finding, Tally
 from tests.fuzz.trace import Trace
 
 _CHECKED_EVERY: Final = 150  # Updates, and at the end of a round.
+_ROUND_CPU_S: Final = 60  # The longest round takes 5: one that takes so long hangs.
 _WARM_UPDATES: Final = 5_000  # After so many the memory of the process is compared with itself,
 _WEIGHED_EVERY: Final = 1_000  # as often as that, between rounds.
 
@@ -44,6 +47,7 @@ class Player:
 
     async def play(self, number: int) -> Tally:
         """Play round *number* and return its counts."""
+        _allow_cpu(_ROUND_CPU_S)
         counts = await self._round(number)
         counts.slowest_gc_ms, self._clock.slowest_gc_ms = self._clock.slowest_gc_ms, 0.0
         self._played += counts.updates
@@ -125,6 +129,16 @@ class Player:
         )
 
 
+def _allow_cpu(more_s: int) -> None:
+    """Have the system end this process (SIGXCPU) after so many seconds of CPU time from now.
+
+    That ends a library that never comes back, too, and a busy machine adds nothing.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard_s = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + more_s, hard_s))
+
+
 async def play_step(house: House, step: Step) -> str:
     """Play a step of any sort."""
     if step.command is None:
@@ -135,6 +149,7 @@ async def play_step(house: House, step: Step) -> str:
 
 
 async def _main(arguments: Any) -> None:
+    pycrdt.Doc()  # The first one of a process imports the event loop's backend: 30 ms, once.
     player = Player(arguments.seed, arguments.trace, with_commands=arguments.commands)
     number, left = arguments.first, arguments.updates
     while left > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pycrdt
 import pytest
@@ -28,6 +29,7 @@ from collab.notes.state import NotesLog
 from protocol.structure import pack
 from protocol.yjs.reader import varuint
 from tests.collab.notes.pad import Editor, Pad, PadStage, reader_of
+from tests.protocol.yjs import building as b
 
 
 @pytest.fixture
@@ -58,6 +60,28 @@ def test_what_is_known_already_makes_no_event(pad: PadStage) -> None:
     for update in (first, second, deletion, ann.whole(), EMPTY):
         pad.edit("ann", update)
     assert pad.seq == 3
+
+
+def test_a_struct_that_is_known_in_part_cannot_move_its_rest(pad: PadStage) -> None:
+    """[N3.12] Five characters that begin with a known one, and claim another root than that.
+
+    The library links the rest behind the known one and counts it in the claimed root: who was there
+    sees other lengths than who comes later.
+    """
+    pad.edit("eve", b.one(b.text("x", parent="u")))
+    pad.edit("ann", b.one(b.text("a"), client=2))
+    pad.edit("eve", b.one(b.text("xello")))
+    updates = [event.update for _stamp, event in pad.history]
+    for reader in (reader_of(pad.whole), _reader_of_all(updates)):
+        lengths = [len(reader.get(root, type=pycrdt.Array)) for root in ("t", "u")]
+        assert lengths == [1, 5]
+
+
+def _reader_of_all(updates: list[bytes]) -> pycrdt.Doc[Any]:
+    reader = reader_of(EMPTY)
+    for update in updates:
+        reader.apply_update(update)
+    return reader
 
 
 def test_an_untouched_document_costs_nothing(pad: PadStage) -> None:
