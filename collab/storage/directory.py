@@ -39,7 +39,7 @@ def held_directory(directory: Path) -> Iterator[Path]:
       StoreUnusable: it cannot be made, written or locked.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(directory)
         lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreUnusable(directory, "it is not a directory", "name another one") from error
@@ -54,6 +54,20 @@ def held_directory(directory: Path) -> Iterator[Path]:
             os.ftruncate(lock, 0)
     finally:
         os.close(lock)
+
+
+def _make(directory: Path) -> None:
+    """Make *directory* and what is missing above it, so that a power cut does not unmake them."""
+    if directory.is_dir():
+        return
+    if not directory.parent.exists():
+        _make(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    parent = os.open(directory.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
 
 
 def _lock(directory: Path, lock: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -10,10 +11,12 @@ import pytest
 import trio
 
 from actors import Batch, JournalBroken, Record, Snapshot
+from collab.storage import open_store
 from collab.storage.connection import SqlThread
 from collab.storage.figures import Figures
 from collab.storage.tail import TailIndex
 from collab.storage.writer import Writer
+from tests.crash.device import Call, Device
 from tests.storage.conftest import Reopen
 from tests.storage.faults import FaultyDisk
 
@@ -130,6 +133,39 @@ async def test_a_failing_checkpoint_stops_the_writing(
         disk.fail_checkpoints = False
     async with reopen_faulty() as store:
         assert (await store.head("a:1")).last_seq >= seq - 1
+
+
+async def test_a_pass_that_cannot_read_stops_the_writing(
+    reopen_faulty: Reopen, disk: FaultyDisk
+) -> None:
+    """[J4.3] Who asked for the pass gets the store's own error, and nothing is taken any more."""
+    async with reopen_faulty() as store:
+        for n in range(1, 40):
+            await store.append(Batch("a:1", n, [b"x" * 10_000]))
+        disk.fail_reads = True
+        with pytest.raises(JournalBroken):
+            await store.seal_tail()
+        disk.fail_reads = False
+        with pytest.raises(JournalBroken):
+            await store.append(Batch("a:1", 40, [b"x"]))
+
+
+async def test_a_device_that_fails_while_it_is_closed_loses_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """[J4.5] What is left to do at the end is left to the next start, and said in the log."""
+
+    def refuse(call: Call) -> None:
+        if call.kind == "delete":
+            raise apsw.IOError("made by a test")
+
+    device = Device(refuse)
+    async with open_store(tmp_path, clock_ms=lambda: 1, vfs=device.name) as store:
+        await store.append(Batch("a:1", 1, [b"kept"]))
+    device.close()
+    assert "closing the database: reading or writing failed" in caplog.text
+    async with open_store(tmp_path, clock_ms=lambda: 1) as store:
+        assert await store.read("a:1", after=0, limit=9) == [Record(1, b"kept")]
 
 
 async def test_a_failing_pass_stops_the_writing(reopen_faulty: Reopen, disk: FaultyDisk) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from actors import Batch
-from collab.storage import StoreCondition, StoreUnusable, inspect_store
+from actors import Batch, Snapshot
+from collab.kind import Put
+from collab.storage import SignalRow, StoreCondition, StoreUnusable, check_deeply, inspect_store
 from collab.storage.migrations import VERSION
 from tests.storage.conftest import Reopen
 
@@ -97,3 +98,49 @@ def test_files_of_others_are_found(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(StoreUnusable, match="not a database of this program"):
         inspect_store(tmp_path)
+
+
+async def test_a_deep_check_of_a_sound_store_counts_and_changes_nothing(
+    reopen: Reopen, tmp_path: Path
+) -> None:
+    """[J3.14] Rows are counted by table; not one file more than before; an open one is refused."""
+    assert check_deeply(tmp_path / "none").checked == {}
+    async with reopen() as store:
+        rows = [Put("log", 1, b"one"), SignalRow("u:1", b"s", 0)]
+        await store.append(Batch("a:1", 1, [b"x", b"y"], rows))
+        await store.save_snapshot("a:1", Snapshot(1, b"state"))
+        with pytest.raises(StoreUnusable, match=f"process {os.getpid()} is using it"):
+            check_deeply(tmp_path / "d")
+    before = contents(tmp_path / "d")
+    condition = check_deeply(tmp_path / "d")
+    assert condition.is_sound
+    assert condition.checked == {"bucket": 1, "snapshot": 1, "item": 1, "signal": 1}
+    assert contents(tmp_path / "d") == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        ("DELETE FROM bucket WHERE actor = 'a:1' AND first_seq > 1", "a:1: its records end before"),
+        ("UPDATE bucket SET data = x'00' WHERE actor = 'a:1'", "a:1: the hash of bucket 1-"),
+        ("UPDATE snapshot SET data = x'00'", "a:1: the hash of snapshot"),
+        ("UPDATE item SET value = x'00'", "a:1: the check of item 1 of log"),
+        ("UPDATE signal SET payload = x'00'", "u:1: signal 1 from a:1 is damaged"),
+        ("INSERT INTO tail_0 VALUES (900, 'a:1', 900, x'00', 7)", "a:1: the check of record 900"),
+        ("INSERT INTO quarantine VALUES ('a:2', 1, x'00', 7)", "a:2: its records are in quar"),
+    ],
+)
+async def test_a_deep_check_finds_what_is_wrong_and_where(
+    reopen: Reopen, tmp_path: Path, damage: str, finding: str
+) -> None:
+    """[J3.14] Every finding begins with whom it concerns."""
+    async with reopen() as store:
+        rows = [Put("log", 1, b"one"), SignalRow("u:1", b"s", 0)]
+        payloads = [os.urandom(9_000) for _ in range(10)]
+        await store.append(Batch("a:1", 1, payloads, rows))
+        await store.save_snapshot("a:1", Snapshot(10, b"state"))
+    db = apsw.Connection(str(tmp_path / "d" / "collab.db"))
+    db.execute(damage)
+    db.close()
+    found = check_deeply(tmp_path / "d").findings
+    assert [line for line in found if line.startswith(finding)], found

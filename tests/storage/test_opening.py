@@ -13,10 +13,35 @@ import pytest
 
 from actors import Batch
 from collab.kind import Item, Put
-from collab.storage import SignalRow, StoreUnusable, open_store
+from collab.storage import SignalRow, StoreUnusable, inspect_store, open_store
 from collab.storage.migrations import VERSION
 from tests.storage.conftest import Reopen
 from tests.storage.faults import FaultyDisk
+
+# Ends at the first write of the database itself, which makes it one with a log.
+_STOPPED_START = """
+import apsw, os, sys
+
+class Disk(apsw.VFS):
+    def __init__(self):
+        super().__init__("stopped", "")
+
+    def xOpen(self, name, flags):
+        return File(name, flags)
+
+class File(apsw.VFSFile):
+    def __init__(self, name, flags):
+        self.is_database = flags[0] & apsw.SQLITE_OPEN_MAIN_DB
+        super().__init__("", name, flags)
+
+    def xWrite(self, content, offset):
+        super().xWrite(content, offset)
+        if self.is_database:
+            os._exit(0)
+
+disk = Disk()
+apsw.Connection(sys.argv[1], vfs="stopped").pragma("journal_mode", "wal")
+"""
 
 
 def _clock_ms() -> int:
@@ -163,6 +188,39 @@ async def test_a_start_that_was_killed_early_is_repeated(tmp_path: Path, size: i
     path.touch()
     async with open_store(tmp_path, clock_ms=_clock_ms) as store:
         await store.append(Batch("a:1", 1, [b"x"]))
+
+
+async def test_a_first_start_that_was_stopped_in_its_journal_is_repeated(
+    tmp_path: Path,
+) -> None:
+    """[J3.12] What is half written is taken back; looking leaves it to the start."""
+    path = tmp_path / "collab.db"
+    path.touch()
+    subprocess.run([sys.executable, "-c", _STOPPED_START, str(path)], check=True)  # noqa: ASYNC221
+    journal = path.with_name("collab.db-journal")
+    assert journal.stat().st_size > 0
+    assert inspect_store(tmp_path).schema == 0
+    assert journal.exists()
+    async with open_store(tmp_path, clock_ms=_clock_ms) as store:
+        await store.append(Batch("a:1", 1, [b"x"]))
+    assert not journal.exists()
+
+
+async def test_a_new_directory_is_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[J3.13] The directories above it are synced, each after what was made in it."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    async with open_store(tmp_path / "deep" / "d", clock_ms=_clock_ms):
+        pass
+    assert synced == [str(tmp_path), str(tmp_path / "deep")]
 
 
 async def test_a_file_in_the_directorys_place_is_refused(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import orjson
 import pytest
 import trio
 
+from actors import Batch
 from collab.cli.exit_codes import ExitCode
 from collab.cli.flags import SettingFlags
 from collab.config import setting_names
 from collab.identity import OwnKey, Signer
+from collab.storage import open_store
 from tests.collab.cli.conftest import Collab, Server
 
 COMMANDS = ("serve", "demo", "token", "call", "follow", "notes", "config", "doctor")
@@ -176,6 +178,21 @@ def test_doctor_finds_a_database_that_would_stop_a_server(collab: Collab, tmp_pa
     assert ended.code == ExitCode.FAILED
     assert checks["database"]["verdict"] == "failure"
     assert "not a database of this program" in checks["database"]["detail"]
+
+
+async def test_doctor_looks_at_every_byte_when_told(collab: Collab, tmp_path: Path) -> None:
+    """[O6.12] ``--deep`` counts what is sound, and names whose record is damaged."""
+    async with open_store(tmp_path, clock_ms=lambda: 1) as store:
+        await store.append(Batch("chat:c1", 1, [b"what-ann-wrote"]))
+    ended = await trio.to_thread.run_sync(collab, "doctor", "--deep", "--data", tmp_path)
+    (found,) = (row for row in rows(ended.out) if row["check"] == "every byte")
+    assert (found["verdict"], found["detail"]) == ("ok", "rows checked: 1 bucket")
+    path = tmp_path / "collab.db"
+    path.write_bytes(path.read_bytes().replace(b"what-ann-wrote", b"what-bob-wrote"))
+    ended = await trio.to_thread.run_sync(collab, "doctor", "--deep", "--data", tmp_path)
+    assert ended.code == ExitCode.FAILED
+    (found,) = (row for row in rows(ended.out) if row["check"] == "every byte")
+    assert (found["verdict"], "chat:c1" in found["detail"]) == ("failure", True)
 
 
 async def test_doctor_tells_of_a_server_that_runs(collab: Collab, server: Server) -> None:
