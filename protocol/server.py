@@ -94,7 +94,7 @@ class WireServer:
         self.corks = Cork()
         self.new_session_id = session_ids
         self._rng = rng
-        self._connections: set[Hosted] = set()
+        self._connections: dict[Hosted, None] = {}  # In order of arrival: a drain is repeatable.
         self._drain_reason: str | None = None
         self._all_gone = trio.lowlevel.ParkingLot()
 
@@ -137,7 +137,7 @@ class WireServer:
 
         Raises nothing. Cancelled: as if the peer had gone.
         """
-        self._connections.add(connection)
+        self._connections[connection] = None
         self.metrics.connections_opened += 1
         if self._drain_reason is not None:
             connection.drain(self._drain_reason, self.reconnect_after_ms())
@@ -147,7 +147,7 @@ class WireServer:
             self.fault("connection", group)
             connection.fail()
         finally:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
             self.metrics.connections_closed += 1
             if not self._connections:
                 self._all_gone.unpark_all()
