@@ -15,19 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pycrdt
-from attrs import define, field
+from attrs import define, field, frozen
 
-from collab.errors import CollabError
-from collab.limits import NOTES_BYTES_MAX
-from collab.notes.errors import DocumentFault
+from collab.errors import RateLimited
+from collab.limits import NOTES_BYTES_MAX, NOTES_PASSED_AT_ONCE, NOTES_RETRY_MS
+from collab.notes.errors import DocumentFault, NotesMalformed
+from collab.notes.guarding import no_panic as no_panic
 from collab.notes.halving import grouped, halve_steps
+from collab.notes.loading import Allowance, Load, Weight, load_steps, weigh, weight_of
 from protocol.yjs import (
     Id,
     NestingIndex,
     NestingPlan,
+    UpdateRefused,
     UpdateReport,
     WalkLimits,
     decode_state_vector,
@@ -36,6 +39,7 @@ from protocol.yjs import (
 from protocol.yjs.limits import CLOCK_MAX, DOCUMENT_CLIENTS_MAX
 from protocol.yjs.reader import varuint
 
+T = TypeVar("T")
 EMPTY: Final = b"\x00\x00"  # The update that changes nothing.
 _REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
 _MEASURED_EVERY_BYTES: Final = 65_536
@@ -47,26 +51,6 @@ OWN_LIMITS: Final = WalkLimits(  # It was checked piece by piece, and only has t
     clock_leap_max=CLOCK_MAX - 1,
     roots_max=4 * NOTES_BYTES_MAX,
 )
-
-
-@contextmanager
-def no_panic() -> Iterator[None]:
-    """Turn whatever the CRDT library raises into a crash of this document alone.
-
-    Raises:
-      DocumentFault: it panicked or failed.
-    """
-    try:
-        yield
-    except CollabError:
-        raise  # Ours, from within.
-    except Exception as error:
-        raise DocumentFault(f"{type(error).__name__}: {error}") from error
-    except BaseException as error:
-        # Only a panic is ours: trio's Cancelled, KeyboardInterrupt and their like go on.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise DocumentFault(f"panic: {error}") from error
 
 
 @contextmanager
@@ -94,7 +78,9 @@ class _Live:
         "doc",
         "holds_back",
         "index",
+        "load",
         "measured_bytes",
+        "version",
         "whole",
     )
 
@@ -106,6 +92,20 @@ class _Live:
         self.holds_back = False  # It has updates that wait for something: a bug, or damage.
         self.measured_bytes = 0  # Of the encoded state, when it was encoded last;
         self.added_bytes = 0  # and of the updates since.
+        self.load = Load()
+        self.version = 0  # Changes with every update that is applied.
+
+
+@frozen
+class Readied:
+    """A document with an update in it that takes long to apply, built beside the live one."""
+
+    update: bytes
+    live: _Live  # Which document it was built from,
+    version: int  # and at what moment.
+    doc: pycrdt.Doc[Any]
+    load: Load
+    is_change: bool
 
 
 @define
@@ -119,6 +119,7 @@ class SharedDoc:
     _ahead: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
     # Characters that replayed updates cut in two, of these updates and of what was before them.
     _cuts: set[Id] = field(init=False, factory=set, eq=False, repr=False)
+    _readied: Readied | None = field(init=False, default=None, eq=False, repr=False)
 
     # ------------------------------------------------------------ the event's two ways in
 
@@ -134,17 +135,15 @@ class SharedDoc:
           DocumentFault: it could not be applied whole. The document is unusable then.
         """
         live = self._opened()
-        changes: list[object] = []
-        with no_panic(), observed(live.doc, changes.append), live.doc.transaction():
-            live.doc.apply_update(update)
-            state = live.doc.get_state()
+        is_change, state = self._apply(live, update, weight_of(report))
+        live.version += 1
         for client, (_, end) in report.clocks.items():
             clock = max(end, live.clocks.get(client, 0))
             # The pair as it must stand in the state vector: a search is cheaper than reading all.
             if varuint(client) + varuint(clock) not in state:
                 raise DocumentFault(f"client {client} did not advance to {clock}")
             live.clocks[client] = clock
-        if not changes:
+        if not is_change:
             return False
         assert live.index is not None, "the plan was made with it"
         live.index.commit(plan)
@@ -153,11 +152,72 @@ class SharedDoc:
         self._ahead.append(update if sent is None else sent)
         return True
 
+    def _apply(self, live: _Live, update: bytes, weight: Weight) -> tuple[bool, bytes]:
+        """Apply *update*, or take what was readied; return if it is a change, and the clocks."""
+        readied, self._readied = self._readied, None
+        if readied is not None and readied.update is update:
+            live.doc, live.load = readied.doc, readied.load
+            with no_panic():
+                return readied.is_change, live.doc.get_state()
+        changes: list[object] = []
+        with no_panic(), observed(live.doc, changes.append), live.doc.transaction():
+            live.doc.apply_update(update)
+            state = live.doc.get_state()
+        live.load.add(weight)
+        return bool(changes), state
+
     def become(self, fitted: SharedDoc) -> None:
         """Go on with what *fitted* has built: this document, with characters cut in two."""
         assert not self._behind
         assert not self._ahead
-        self._live = fitted._opened()
+        self._live, self._readied = fitted._opened(), fitted._readied
+
+    # ------------------------------------------------------------ what takes long to apply
+
+    def is_light(self, update: bytes) -> bool:
+        """Say whether *update*, whatever it is, is applied in some milliseconds at most."""
+        return self._opened().load.is_light(weigh(update))
+
+    def ready_steps(
+        self, update: bytes, report: UpdateReport
+    ) -> Generator[None, None, Readied | None]:
+        """Build a document with *update* in it, in slices; None if there is no need to.
+
+        Dropping the generator costs nothing: the live document is not touched.
+
+        Raises:
+          UpdateRefused: ``too_entangled``.
+          DocumentFault: it cannot be built.
+        """
+        live = self._opened()
+        if live.load.is_light(weight_of(report)) or report.missing_from(live.clocks):
+            return None
+        version, whole = live.version, self.whole()
+        with no_panic():
+            both = pycrdt.merge_updates(whole, update)
+        yield
+        doc, load = yield from load_steps(both, OWN_LIMITS, Allowance())
+        with no_panic():
+            is_change = doc.get_update() != whole
+        return Readied(update, live, version, doc, load, is_change)
+
+    def make_ready(self, update: bytes, report: UpdateReport, readied: Readied | None) -> None:
+        """See to it that ``apply`` of *update* takes no time, with what was *readied* before.
+
+        Raises:
+          RateLimited: the document has changed since; send it again.
+          NotesMalformed: too many changes cross at one place.
+        """
+        live = self._opened()
+        if readied is not None:
+            if readied.live is not live or readied.version != live.version:
+                raise RateLimited("the document has changed meanwhile", NOTES_RETRY_MS)
+        elif not live.load.is_light(weight_of(report)):
+            try:
+                readied = exhaust(self.ready_steps(update, report))
+            except UpdateRefused as refusal:
+                raise NotesMalformed(str(refusal)) from None
+        self._readied = readied
 
     def take_in(self, update: bytes) -> None:
         """Evolve: the live path has applied it already, a replay applies it when it is needed."""
@@ -201,7 +261,7 @@ class SharedDoc:
         """Depths of everything in it, built when first asked for."""
         live = self._opened()
         if live.index is None:
-            _exhaust(self._index_steps(live))
+            exhaust(self._index_steps(live))
         assert live.index is not None
         return live.index
 
@@ -284,17 +344,16 @@ class SharedDoc:
 
     def _opened(self) -> _Live:
         if self._live is None or self._behind:
-            _exhaust(self._open_steps())
+            exhaust(self._open_steps())
         assert self._live is not None
         return self._live
 
     def _open_steps(self) -> Generator[None]:
-        behind, cuts = self._behind, self._cuts
-        self._behind, self._cuts = [], set()
-        live, holds_back = self._live, False
-        if cuts:
+        # Dropped half-way, it begins anew: what was applied already is applied once more.
+        behind, live, holds_back = list(self._behind), self._live, False
+        if self._cuts:
             # They may be cut before their time: nobody looks in between.
-            by_client = grouped(cuts)
+            by_client = grouped(self._cuts)
             if live is not None:
                 holds_back = live.holds_back
                 with no_panic():
@@ -307,27 +366,19 @@ class SharedDoc:
         if live is None:
             live = _Live()
             live.holds_back = holds_back
-            with no_panic():
-                live.doc.apply_update(self.saved)
+            live.doc, live.load = yield from load_steps(self.saved, OWN_LIMITS, None)
             yield
-        for first in range(0, len(behind), _REPLAYED_AT_ONCE):
-            with no_panic():
-                for update in behind[first : first + _REPLAYED_AT_ONCE]:
-                    live.doc.apply_update(update)
-                state = live.doc.get_state()
-                live.holds_back |= any(
-                    # What of it the document lacks begins with a number of sections.
-                    pycrdt.get_update(update, state)[0]
-                    for update in behind[first : first + _REPLAYED_AT_ONCE]
-                )
-            yield
-        if self._live is None or behind:
+        yield from _replay_steps(live, behind)
+        if self._live is not live or behind:
             with no_panic():
                 live.clocks = dict(decode_state_vector(live.doc.get_state()))
+            live.version += 1
             live.whole = live.index = None
             live.measured_bytes = len(self.saved)
             live.added_bytes = sum(map(len, behind))
         self._live = live
+        del self._behind[: len(behind)]
+        self._cuts = set()
 
     def _index_steps(self, live: _Live) -> Generator[None]:
         index = NestingIndex()
@@ -336,6 +387,46 @@ class SharedDoc:
         live.index = index
 
 
-def _exhaust(steps: Generator[None]) -> None:
-    for _ in steps:
-        pass
+def _replay_steps(live: _Live, behind: list[bytes]) -> Generator[None]:
+    """Apply updates that were let in before, as they were applied then."""
+    applied: list[bytes] = []
+    room = NOTES_PASSED_AT_ONCE
+    for update in behind:
+        weight = weigh(update)
+        if not live.load.is_light(weight):
+            weight = weight_of((yield from walk_steps(update, OWN_LIMITS)))
+        if live.load.is_light(weight):
+            room -= live.load.add(weight) + len(update)
+            with no_panic():
+                live.doc.apply_update(update)
+        else:
+            with no_panic():
+                both = pycrdt.merge_updates(live.doc.get_update(), update)
+            yield
+            live.doc, live.load = yield from load_steps(both, OWN_LIMITS, None)
+        applied.append(update)
+        if len(applied) == _REPLAYED_AT_ONCE or room <= 0:
+            yield
+            _note_held_back(live, applied)
+            applied, room = [], NOTES_PASSED_AT_ONCE
+            yield
+    _note_held_back(live, applied)
+    yield
+
+
+def _note_held_back(live: _Live, applied: list[bytes]) -> None:
+    """Look whether the document lacks something of what was applied."""
+    with no_panic():
+        state = live.doc.get_state()
+        # What of it the document lacks begins with a number of sections.
+        live.holds_back |= any(pycrdt.get_update(update, state)[0] for update in applied)
+
+
+def exhaust(steps: Generator[None, None, T]) -> T:
+    """Return what *steps* returns, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result

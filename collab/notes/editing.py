@@ -47,7 +47,8 @@ def edit(state: HasNotes, command: EditNotes, context: Context) -> Outcome:
 def _edit(log: NotesLog, command: EditNotes, context: Context) -> Outcome:
     update, report = command.update, _report_of(command)
     if cuts := cuts_of(log.doc, report):
-        return _edit_fitted(log, update, _fitted(log, command, cuts), context)
+        return _edit_fitted(log, command, _fitted(log, command, cuts), context)
+    log.doc.make_ready(update, report, command.study.readied)
     verdict = judge(log, update, report, context.caller.user_id)
     if isinstance(verdict, Known):
         return Outcome(value={})
@@ -57,9 +58,11 @@ def _edit(log: NotesLog, command: EditNotes, context: Context) -> Outcome:
     return Outcome([NotesUpdated(**written)] if written else (), {})
 
 
-def _edit_fitted(log: NotesLog, sent: bytes, fitted: Fitted, context: Context) -> Outcome:
+def _edit_fitted(log: NotesLog, command: EditNotes, fitted: Fitted, context: Context) -> Outcome:
     """The same for an update that cuts characters in two: against the document that bears it."""
-    user_id = context.caller.user_id
+    sent, user_id = command.update, context.caller.user_id
+    readied = command.study.readied if fitted is command.study.fitted else None
+    fitted.doc.make_ready(fitted.update, fitted.report, readied)
     verdict = judge(evolve(log, doc=fitted.doc), fitted.update, fitted.report, user_id)
     if isinstance(verdict, Known):
         return Outcome(value={})

@@ -48,6 +48,7 @@ UPDATE_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "too_many_structs": "too many structs in one update",
         "too_many_deletes": "too many deleted ranges in one update",
         "too_fragmented": "more would have to be remembered of the document than allowed",
+        "too_entangled": "putting the changes in order with others would take too long",
         # Deletions.
         "bad_delete_set": "deleted ranges that overlap, are out of order or have two sections",
         # The document.

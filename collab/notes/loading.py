@@ -1,0 +1,148 @@
+"""Builds a document from bytes piece by piece, and says beforehand what may take long.
+
+The CRDT library puts an item into its list by passing all that others put at the same place
+meanwhile (YATA's scan for conflicts). For what people write that is next to nothing; made for the
+purpose, 48 kB take seconds, again whenever the document is opened. How long it takes depends on
+what is there already, and in which order it comes: 5,000 words that two people put before each
+other's offline are a moment when the document is built anew, with the higher client id first as
+the library encodes it, and seconds when the second one's are applied to the first one's.
+
+::
+
+    Load       how much the next update may have to pass: light ones are applied as they are
+    load_steps builds a document from an update in slices; with an allowance, it gives up
+
+What is not light is applied to a new document, built from both; what that costs beyond the
+ordinary is measured in CPU time, since nothing else tells: see ``Allowance``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any, Final, NamedTuple
+
+import pycrdt
+from attrs import define, field
+
+from collab.limits import (
+    NOTES_PASSED_AT_ONCE,
+    NOTES_PASSED_UNPROVEN,
+    NOTES_RANGES_AT_ONCE,
+    NOTES_SCAN_S,
+    NOTES_STRUCT_S,
+)
+from collab.notes.guarding import no_panic
+from protocol.yjs import UpdateRefused, UpdateReport, WalkLimits
+from protocol.yjs.limits import PIECE_STRUCTS
+from protocol.yjs.pieces import piece_steps
+
+_SLICE_S: Final = 0.003
+_KEYSTROKE_BYTES: Final = 48  # So small that what it deletes cuts little.
+_KEYSTROKE_RANGES: Final = 1
+_STRUCT_BYTES: Final = 5  # The least that a struct with a place takes.
+
+
+class Weight(NamedTuple):
+    """How much an update asks of the library."""
+
+    structs: int
+    ranges: int  # Deleted.
+
+
+def weigh(update: bytes) -> Weight:
+    """Return the weight of *update* as its first and last bytes tell it, or more."""
+    sections = update[0]
+    has_deletions = update[-1] or len(update) > _KEYSTROKE_BYTES
+    ranges = len(update) // 2 if has_deletions else _KEYSTROKE_RANGES
+    if sections == 0:
+        return Weight(0, ranges)
+    if sections == 1 and update[1] < 128:
+        return Weight(update[1], ranges)
+    return Weight(len(update) // _STRUCT_BYTES + 1, ranges)
+
+
+def weight_of(report: UpdateReport) -> Weight:
+    """Return the weight of the update that *report* tells of."""
+    return Weight(report.struct_count, sum(map(len, report.deletes.values())))
+
+
+@define
+class Load:
+    """What a document may cost, from above: a struct passes at most all items there are."""
+
+    items: int = 0  # Of all lists together.
+    _passed: int = field(init=False, default=0)  # By light updates since it was proven.
+
+    def is_light(self, weight: Weight) -> bool:
+        """Say whether an update can be applied at once: a bounded time, whatever it is."""
+        passes = weight.structs * (self.items + weight.structs)
+        return (
+            passes <= NOTES_PASSED_AT_ONCE
+            and weight.ranges <= NOTES_RANGES_AT_ONCE
+            and self._passed + passes <= NOTES_PASSED_UNPROVEN
+        )
+
+    def add(self, weight: Weight) -> int:
+        """Count an update that is applied now; return how many items it passes at most."""
+        passes = weight.structs * (self.items + weight.structs)
+        self._passed += passes
+        # Every struct cuts two others, every range of deletions too.
+        self.items += 2 * (weight.structs + weight.ranges)
+        return passes
+
+
+@define
+class Allowance:
+    """How much CPU time a document may take to build: an ordinary share per struct, and a rest.
+
+    The library's scan cannot be counted from outside. Ordinary documents take a tenth of their
+    share, so what people write never gets near; a document made of conflicts is far beyond.
+    """
+
+    clock: Callable[[], float] = time.thread_time
+    _left_s: float = field(init=False, default=NOTES_SCAN_S)
+
+    def spend(self, seconds: float, weight: int) -> None:
+        """Note that *weight* structs took *seconds*.
+
+        Raises:
+          UpdateRefused: ``too_entangled``.
+        """
+        self._left_s -= seconds - weight * NOTES_STRUCT_S
+        if self._left_s < 0:
+            raise UpdateRefused("too_entangled", "too many changes cross at one place")
+
+
+def load_steps(
+    update: bytes, limits: WalkLimits, allowance: Allowance | None
+) -> Generator[None, None, tuple[pycrdt.Doc[Any], Load]]:
+    """Return a new document from *update*, which was walked before, in slices of some ms.
+
+    Raises:
+      UpdateRefused: ``too_entangled``, with an *allowance*.
+      DocumentFault: the library failed.
+    """
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    clock = time.thread_time if allowance is None else allowance.clock
+    whole, weight = Load(), weigh(update)
+    if whole.is_light(weight):
+        whole.add(weight)
+        with no_panic():
+            doc.apply_update(update)
+        return doc, whole
+    cut = yield from piece_steps(update, limits, PIECE_STRUCTS)
+    items, slice_s = 0, 0.0
+    for piece in cut:
+        started = clock()
+        with no_panic():
+            doc.apply_update(piece.update)
+        took_s = clock() - started
+        items += piece.weight
+        if allowance is not None:
+            allowance.spend(took_s, piece.weight)
+        slice_s += took_s
+        if slice_s > _SLICE_S:
+            yield
+            slice_s = 0.0
+    return doc, Load(items)
