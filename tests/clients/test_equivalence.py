@@ -102,6 +102,7 @@ def deliver(rng: Random, pad: PadStage, sent: list[tuple[str, bytes]]) -> int:
     What builds on something that is still under way comes again later, as a client's resync does.
     """
     refused = 0
+    crash_chance = 4 / len(sent)  # A long history is replayed no more often than a short one.
     while sent:
         later = []
         rng.shuffle(sent)
@@ -110,7 +111,7 @@ def deliver(rng: Random, pad: PadStage, sent: list[tuple[str, bytes]]) -> int:
                 pad.edit(who, update)
             except NotesMissingHistory:
                 later.append((who, update))
-            if rng.random() < 0.05:
+            if rng.random() < crash_chance:
                 rng.choice((pad.crash, pad.restart))()
         assert len(later) < len(sent), "what is left will never fit"
         refused += len(later)
