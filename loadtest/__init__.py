@@ -27,6 +27,7 @@ module               what it offers to a scenario
 ``sampling``         ``ServerWatch``: CPU, memory, disk bytes of a process, every second
 ``lean``             raw client: ``Loop``, ``Connection``, ``Session``; ``Stream``, ``Account``
 ``progress``         ``telling(options)``, ``seconds_shown``: for a person at a terminal
+``durability``       ``lost_in_a_kill``: what was acknowledged, read back after ``kill -9``
 ``outcome``          ``Outcome``: figures, checks, targets; ``Plot``, ``Line``
 ``concluding``       ``conclude(scenario, options)``: runs, prints, writes the page, exits
 ===================  ==========================================================================

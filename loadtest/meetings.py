@@ -12,12 +12,13 @@ from attrs import frozen
 from cyclopts import Parameter
 
 from loadtest.driving import Driven, drive
+from loadtest.durability import Said, lost_in_a_kill
 from loadtest.options import OpenOptions
 from loadtest.outcome import Line, Outcome, Plot
 from loadtest.progress import seconds_shown, telling
 from loadtest.sampling import ServerWatch
 from loadtest.saying import CHUNK, EDIT, MESSAGE, QUERY
-from loadtest.serving import Target, serving
+from loadtest.serving import serving
 
 JOB: Final = "loadtest.rooms:generate"
 DELIVERED: Final = tuple(f"{sort}_delivered" for sort in (CHUNK, EDIT, MESSAGE))
@@ -54,6 +55,9 @@ class MeetingsOptions(OpenOptions):
     drain_secs: Annotated[
         float, Parameter(help="Longest wait for what is on its way at the end.")
     ] = 15.0
+    verify: Annotated[
+        int, Parameter(help="Meetings that are read back after kill -9, if the server is ours.")
+    ] = 20
     warm_secs: Annotated[int, Parameter(help="First seconds that no latency is taken from.")] = 2
 
 
@@ -68,6 +72,7 @@ def plans(options: MeetingsOptions) -> list[dict[str, Any]]:
             "participants": options.participants,
             "secs": options.secs,
             "drain_secs": options.drain_secs,
+            "tell_rooms": -(-options.verify // options.generators),
             "per_s": {
                 CHUNK: options.chunks_per_s,
                 EDIT: options.edits_per_s,
@@ -86,37 +91,54 @@ async def meetings(options: MeetingsOptions) -> Outcome:
       GeneratorFailed: see ``drive``.
       ServerDidNotStart: see ``serving``.
     """
-    driven, target = await run(options)
-    return outcome_of("meetings", options, driven, target)
+    return outcome_of("meetings", options, await run(options))
 
 
-async def run(options: MeetingsOptions) -> tuple[Driven, Target]:
-    """Put the load on; return what was measured, and on which server (ours has ended)."""
+@frozen
+class Run:
+    """What was measured."""
+
+    driven: Driven
+    watch: ServerWatch | None
+    durable: dict[str, int] | None  # See ``lost_in_a_kill``; None: the server is not ours.
+
+
+async def run(options: MeetingsOptions) -> Run:
+    """Put the load on; kill the server, if it is ours, and read back what it acknowledged."""
+    durable = None
     async with serving(options) as target:
         with telling(options) as say:
             show = seconds_shown(say, options.secs, DELIVERED, target.watch)
             driven = await drive(
                 JOB, plans(options), target.endpoint, watch=target.watch, show=show
             )
-    return driven, target
+            said = [Said(**one) for result in driven.results for one in result["said"]]
+            if target.process is not None and said:
+                say(f"kill -9; reading {len(said)} meetings back")
+                durable = await lost_in_a_kill(target, said)
+    return Run(driven, target.watch, durable)
 
 
-def outcome_of(name: str, options: MeetingsOptions, driven: Driven, target: Target) -> Outcome:
+def outcome_of(name: str, options: MeetingsOptions, run: Run) -> Outcome:
     """Return everything that there is to tell."""
+    driven, held = run.driven, checks(run.driven)
     figures = {
         **work(driven, options),
         **latencies(driven, options.warm_secs),
         **generator_figures(driven),
     }
-    if target.watch is not None:
-        figures["server"] = server_figures(driven, target.watch)
+    if run.watch is not None:
+        figures["server"] = server_figures(driven, run.watch)
+    if run.durable is not None:
+        figures["after_kill_9"] = run.durable
+        held["everything_acknowledged_is_durable"] = run.durable["lost"] == 0
     return Outcome(
         scenario=name,
         options=options,
         figures=figures,
-        checks=checks(driven),
+        checks=held,
         targets=targets(driven, options.warm_secs),
-        plots=plots(driven, target.watch),
+        plots=plots(driven, run.watch),
     )
 
 

@@ -69,6 +69,20 @@ class Room:
         said = sum(stream.sent - len(stream.refused) for stream in self.told)
         return self.delivered >= said * len(self.participants)
 
+    def said(self) -> dict[str, Any]:
+        """Return what was sent, for whoever reads it back: the fields of ``durability.Said``."""
+        undecided = {
+            str(stream.id): sorted(stream.undecided | stream.refused.keys())
+            for stream in self.told
+            if stream.undecided or stream.refused
+        }
+        return {
+            "target": self.target,
+            "user": self.participants[0].user if self.participants else self.transcriber.user,
+            "sent": {str(stream.id): stream.sent for stream in self.told},
+            "undecided": undecided,
+        }
+
     def verdict(self) -> Verdict:
         """Return everybody's faults together."""
         return sum((one.account.verdict(self.told) for one in self.participants), Verdict())
@@ -167,6 +181,7 @@ class Rooms:
             "unsent": sum(sender.unsent for sender in self._senders),
             "delivered": sum(room.delivered for room in self._rooms),
             "connections_ended": len(self._ended),
+            "said": [room.said() for room in self._rooms[: self._plan.get("tell_rooms", 0)]],
             "ended_because": dict(Counter(self._ended).most_common(5)),
         }
 

@@ -26,9 +26,9 @@ class SoakOptions(MeetingsOptions):
 async def soak(options: SoakOptions) -> Outcome:
     """Run the scenario. Raises: GeneratorFailed, ServerDidNotStart."""
     timed = evolve(options, secs=60 * options.mins)
-    driven, target = await run(timed)
-    outcome = outcome_of("soak", timed, driven, target)
-    figures, targets = flatness(driven, target.watch, timed.secs)
+    measured = await run(timed)
+    outcome = outcome_of("soak", timed, measured)
+    figures, targets = flatness(measured.driven, measured.watch, timed.secs)
     return evolve(
         outcome,
         figures={**outcome.figures, "flatness": figures},

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from loadtest.durability import Said, lost_in_a_kill
+from loadtest.edits import Typist
 from loadtest.meetings import MeetingsOptions, meetings
 from loadtest.reporting import write_page
+from loadtest.serving import serving
+from protocol.client import open_client
 from tests.integration.served import served
 from tests.loadtest.tampering import (
     Tamper,
@@ -45,6 +49,7 @@ async def test_everything_that_is_sent_is_acknowledged_and_delivered_once(tmp_pa
     assert figures["late_ms"]["count"] == sum(figures["sent"].values())
     assert figures["server"]["cpu_s"] > 0
     assert figures["server"]["rss_mb_max"] > 10
+    assert figures["after_kill_9"] == {"meetings": 2, "acknowledged": 60 + 24 + 24, "lost": 0}
     assert json.loads(json.dumps(outcome.as_json()))["ok"] is True
     assert "chunk delivered" in write_page(outcome, tmp_path).read_text()
 
@@ -91,3 +96,15 @@ async def test_a_stall_is_felt_by_everything_that_was_due_in_it() -> None:
     assert outcome.figures["chunk_delivered_ms"]["p95"] > 1000 * stall_s / 2
     assert outcome.figures["chunk_delivered_ms"]["max"] < 1000 * (stall_s + 1)
     assert outcome.figures["sent"]["chunk"] == 40
+
+
+async def test_what_was_acknowledged_and_is_not_there_after_a_kill_is_told() -> None:
+    """[O8.16] The reader looks for every number: here are two that nobody ever sent."""
+    async with serving(MeetingsOptions()) as target:
+        async with open_client(target.url, token="dev:ann") as client:
+            update = Typist(5).type("~1.0~")
+            await client.call("meeting:m", "notes.edit", {"update": update})
+            await client.call("meeting:m", "messages.post", {"text": "~0.0~ ~0.1~"})
+        said = Said("meeting:m", "ann", {"0": 4, "1": 2}, {"0": [2]})
+        durable = await lost_in_a_kill(target, [said])
+    assert durable == {"meetings": 1, "acknowledged": 5, "lost": 2}
