@@ -24,13 +24,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field
 
 C = TypeVar("C")  # command
 E = TypeVar("E")  # event
 
 
-@frozen
+@define(eq=False)
 class Decision(Generic[E]):
     """What a command causes.
 

@@ -165,12 +165,12 @@ class Hub:
         assert seq >= self.seq
         self.seq = seq
         item = (seq, topic, body)
-        self._ring.append(item)
+        ring = self._ring
+        ring.append(item)
         self._weights.append(weight)
         self._weight += weight
-        while len(self._ring) > self._ring_len_max or self._is_too_heavy():
-            self._ring_after = self._ring.popleft()[0]
-            self._weight -= self._weights.popleft()
+        if len(ring) > self._ring_len_max or self._is_too_heavy():
+            self._trim_ring()
         for group in self._by_topic.get(topic, ()):
             group.pending.append(item)
             self._touched[group] = None
@@ -235,6 +235,11 @@ class Hub:
                     self.detach(sink)
 
     # -------------------------------------------------------------- the ring
+
+    def _trim_ring(self) -> None:
+        while len(self._ring) > self._ring_len_max or self._is_too_heavy():
+            self._ring_after = self._ring.popleft()[0]
+            self._weight -= self._weights.popleft()
 
     def _is_too_heavy(self) -> bool:
         return self._ring_weight_max is not None and self._weight > self._ring_weight_max

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import trio
@@ -16,8 +16,8 @@ from actors import ActorSystem, Journal, Ref
 from collab.drafting import Drafts
 from collab.following import Followers
 from collab.identity import Authenticator, caller_of
-from collab.kind import Caller, Kind, Reader
-from collab.limits import ADMITTED_MAX, ASK_AGAIN_MS, READS_AT_ONCE_MAX
+from collab.kind import Caller, Kind, Reader, Tagged
+from collab.limits import ADMITTED_MAX, ASK_AGAIN_MS, READS_AT_ONCE_MAX, ROUTES_KEPT_MAX
 from collab.names import parse_target
 from collab.requests import Admit, Declined, Do, Done, Drafting, Follow, Look, Reading
 from collab.wire_errors import to_wire
@@ -93,6 +93,37 @@ class NobodyWaits:
         _log.debug("unanswered message failed: %s", error)
 
 
+class _Route(NamedTuple):
+    """Where a target leads, and what can be asked there."""
+
+    ref: Ref
+    kind_name: str
+    commands: Mapping[str, type[Tagged]]  # By op.
+    queries: Mapping[str, type[Tagged]]
+
+
+def _message_of(route: _Route, call: IncomingCall, caller: Caller) -> Do | Look:
+    command = route.commands.get(call.op)
+    if command is not None:
+        return Do(caller, call.args_as(command), call.key)
+    query = route.queries.get(call.op)
+    if query is not None:
+        return Look(caller, call.args_as(query))
+    raise WireError("unknown_op", f"kind {route.kind_name} has no operation {call.op[:64]}")
+
+
+def _caller_on(connection: Connection) -> Caller:
+    """Return who speaks on *connection*, as kinds see it; made once per identity."""
+    identity = connection.identity
+    memo = connection.memo
+    if memo is None or memo[0] is not identity:
+        caller = caller_of(identity, session_id=connection.session_id)
+        connection.memo = (identity, caller)
+        return caller
+    known: Caller = memo[1]
+    return known
+
+
 class CollabGateway:
     """The ``protocol.gateway.Gateway`` of an app."""
 
@@ -116,6 +147,7 @@ class CollabGateway:
         self._queries = {
             name: {cls.TAG: cls for cls in kind.queries} for name, kind in kinds.items()
         }
+        self._routes: dict[str, _Route] = {}  # By target; where it leads never changes.
         self._identity = identity
         self._journal = journal
         self._reader = reader
@@ -135,12 +167,13 @@ class CollabGateway:
     def call(self, call: IncomingCall) -> None:
         """Turn a call into a command or query and put it into its actor's mailbox."""
         try:
-            caller = caller_of(call.connection.identity, session_id=call.connection.session_id)
-            kind_name, key = self._resolve(call.target)
-            message = self._message_of(kind_name, call, caller)
-            ref = self._system.ref(kind_name, key)
-            self._admit(ref, caller, call.connection, call.op)
-            ref.ask_nowait(message, CallDone(call, self))
+            connection = call.connection
+            caller = _caller_on(connection)
+            route = self._routes.get(call.target) or self._find_route(call.target)
+            message = _message_of(route, call, caller)
+            if caller.is_dev:
+                self._admit(route.ref, caller, connection, call.op)
+            route.ref.ask_nowait(message, CallDone(call, self))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))
 
@@ -156,7 +189,7 @@ class CollabGateway:
 
     def identity_changed(self, connection: Connection) -> None:
         """Ask again for every stream of a connection whose token was refreshed."""
-        caller = caller_of(connection.identity, session_id=connection.session_id)
+        caller = _caller_on(connection)
         for follower in self._followers.on(connection):
             try:
                 follower.speak_for(caller)
@@ -187,28 +220,25 @@ class CollabGateway:
 
     # ------------------------------------------------------------ inside
 
-    def _resolve(self, target: str) -> tuple[str, str]:
+    def _find_route(self, target: str) -> _Route:
         kind_name, key = parse_target(target)
         if kind_name not in self._kinds:
             raise WireError("unknown_target", f"no kind {kind_name}")
-        return kind_name, key
-
-    def _message_of(self, kind_name: str, call: IncomingCall, caller: Caller) -> Do | Look:
-        command = self._commands[kind_name].get(call.op)
-        if command is not None:
-            return Do(caller, call.args_as(command), call.key)
-        query = self._queries[kind_name].get(call.op)
-        if query is not None:
-            return Look(caller, call.args_as(query))
-        raise WireError("unknown_op", f"kind {kind_name} has no operation {call.op[:64]}")
+        ref = self._system.ref(kind_name, key)
+        route = _Route(ref, kind_name, self._commands[kind_name], self._queries[kind_name])
+        if len(self._routes) >= ROUTES_KEPT_MAX:
+            self._routes.clear()  # Found again: harmless.
+        self._routes[target] = route
+        return route
 
     def _follow(self, subscription: Subscription, *, has_fallen_behind: bool) -> None:
         try:
             connection = subscription.connection
-            caller = caller_of(connection.identity, session_id=connection.session_id)
-            kind_name, key = self._resolve(subscription.target)
-            ref = self._system.ref(kind_name, key)
-            self._admit(ref, caller, connection, f"read:{min(subscription.topics)}")
+            caller = _caller_on(connection)
+            target = subscription.target
+            ref = (self._routes.get(target) or self._find_route(target)).ref
+            if caller.is_dev:
+                self._admit(ref, caller, connection, f"read:{min(subscription.topics)}")
             message = Follow(caller, subscription, has_fallen_behind)
             ref.ask_nowait(message, FollowDone(subscription))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
@@ -216,8 +246,6 @@ class CollabGateway:
 
     def _admit(self, ref: Ref, caller: Caller, connection: Connection, action: str) -> None:
         """With a development token things come into being when first opened."""
-        if not caller.is_dev:
-            return
         admitted = self._admitted.setdefault(connection, set())
         if (ref.actor_id, action) not in admitted:
             ref.ask_nowait(Admit(caller, action), NobodyWaits())

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from collab.errors import CollabError
 
@@ -45,7 +45,7 @@ class Caller:
     is_dev: bool = False  # ``collab serve --dev``: things come into being when first opened.
 
 
-@frozen
+@define(eq=False)
 class Context:
     """What comes in from outside, so that rules need no clock and no randomness."""
 
@@ -56,7 +56,7 @@ class Context:
     new_id: Callable[[], str]
 
 
-@frozen
+@define
 class Stamp:
     """Who caused an event, when, and its place in the target's history."""
 
@@ -65,7 +65,7 @@ class Stamp:
     by: str
 
 
-@frozen
+@define(eq=False)
 class Outcome:
     """What a command causes. ``value`` is the reply; it may be a plain structure or attrs.
 

@@ -1,18 +1,21 @@
-"""What the gateway, the app and other actors put into a live actor's mailbox, and its answers."""
+"""What the gateway, the app and other actors put into a live actor's mailbox, and its answers.
+
+Not frozen: they are made for every call, and freezing triples the cost. Nobody writes them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import define
 
 from collab.errors import CollabError
 from collab.kind import Caller, Reader
 from protocol.gateway import Subscription
 
 
-@frozen
+@define(eq=False)
 class Do:
     """A write. ``key`` makes it safe to send again."""
 
@@ -21,7 +24,7 @@ class Do:
     key: str | None = None
 
 
-@frozen
+@define(eq=False)
 class Look:
     """A query. Answered with a value, or with a :class:`Reading`."""
 
@@ -29,7 +32,7 @@ class Look:
     query: Any
 
 
-@frozen
+@define(eq=False)
 class Follow:
     """A subscription that wants its first answer, or (fallen behind) a fresh snapshot."""
 
@@ -38,7 +41,7 @@ class Follow:
     has_fallen_behind: bool = False
 
 
-@frozen
+@define(eq=False)
 class Receive:
     """A signal from another target; idempotent by the kind's own rules."""
 
@@ -46,7 +49,7 @@ class Receive:
     command: Any
 
 
-@frozen
+@define(eq=False)
 class Admit:
     """Let *caller* in before it does *action*, if it must be. Only with development tokens."""
 
@@ -57,7 +60,7 @@ class Admit:
 Message = Do | Look | Follow | Receive | Admit
 
 
-@frozen
+@define(eq=False)
 class Done:
     """The answer to a write: its value, and the target's seq after it."""
 
@@ -65,14 +68,14 @@ class Done:
     seq: int
 
 
-@frozen
+@define(eq=False)
 class Declined:
     """The answer to a write that was refused, although something happened; it is durable."""
 
     refusal: CollabError
 
 
-@frozen
+@define(eq=False)
 class Reading:
     """The rest of a query, to be read from storage outside the actor.
 

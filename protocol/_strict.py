@@ -121,6 +121,8 @@ def _set_factory(shape: Any, converter: Converter) -> Hook:
 
 def _dict_factory(shape: Any, converter: Converter) -> Hook:
     key_shape, item_shape = get_args(shape) or (str, Any)
+    if key_shape is str and converter.get_structure_hook(item_shape) is _unchecked:
+        return _named_factory(converter)
     key_of = _decimal_key if key_shape is int else converter.get_structure_hook(key_shape)
     hook = converter.get_structure_hook(item_shape)
 
@@ -141,6 +143,21 @@ def _dict_factory(shape: Any, converter: Converter) -> Hook:
         return structure_dict(value, _shape)
 
     return explain_dict if converter.detailed_validation else structure_dict
+
+
+def _named_factory(converter: Converter) -> Hook:
+    """Return the hook of a map whose values somebody else checks: only its names are looked at."""
+    check = converter.get_structure_hook(str)
+
+    def structure_named(value: Any, _shape: Any) -> Any:
+        if type(value) is not dict:
+            raise wrong("a map", value)
+        for key in value:
+            if type(key) is not str or not key.isidentifier():  # Nearly all are: nothing to check.
+                check(key, str)
+        return value
+
+    return structure_named
 
 
 def _decimal_key(value: Any, _shape: Any) -> int:

@@ -25,11 +25,13 @@ class Allowance:
         self._tokens = float(self._rate.burst)
         self._at_s = now_s
 
-    def spend(self, now_s: float) -> None:
-        """Take one message off."""
-        refilled = self._tokens + (now_s - self._at_s) * self._rate.per_s
-        self._tokens = min(refilled, self._rate.burst) - 1.0
+    def spend(self, now_s: float) -> bool:
+        """Take one message off; return False if it was too many."""
+        rate = self._rate
+        tokens = self._tokens + (now_s - self._at_s) * rate.per_s
+        self._tokens = tokens = (tokens if tokens < rate.burst else rate.burst) - 1.0
         self._at_s = now_s
+        return tokens >= 0
 
     @property
     def is_spent(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from protocol.codec import encode, encoding_of, error_fields
+from protocol.codec import encode, encode_reply, encoding_of, error_fields
 from protocol.errors import WireError
 from protocol.limits import ANSWER_SMALL_BYTES
-from protocol.messages import Call, Error, Reply
+from protocol.messages import Call, Error
 from protocol.outbox import NO_ROOM
 from protocol.structure import structure
 
@@ -57,7 +57,7 @@ class WireCall:
             return
         connection = self.connection
         try:
-            frame = encode(Reply(ref=self.ref, value=value, seq=seq), connection.subprotocol)
+            frame = encode_reply(self.ref, value, seq, connection.subprotocol)
         except Exception as error:  # noqa: BLE001 -- whatever the owner's value does when written
             self.fail(connection.server.fault(f"reply to {self.op}", error))
             return

@@ -225,7 +225,9 @@ class WireConnection(Host):
         self.server.wheel.discard(call, call.tick)
         self.server.metrics.call_latency.observe(trio.current_time() - call.started_s)
         self.send_frame(frame)
-        self._perform(self._session.answered(call.ref))
+        effects = self._session.answered(call.ref)
+        if effects:
+            self._perform(effects)
 
     def _cancel_call(self, effect: do.CancelCall) -> None:
         call = self._calls.pop(effect.ref, None)

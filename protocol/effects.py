@@ -1,23 +1,26 @@
-"""What the session wants done. ``protocol.connection`` performs it, in order."""
+"""What the session wants done. ``protocol.connection`` performs it, in order.
+
+Not frozen: one is made for every message, and freezing triples the cost. Nobody keeps them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import define
 
 from protocol.messages import Call, ServerMessage, Subscribe
 
 
-@frozen
+@define
 class Send:
     """Send *message*."""
 
     message: ServerMessage
 
 
-@frozen
+@define
 class Authenticate:
     """Ask the gateway about *token*, then call ``accepted`` or ``refused`` with the same ref."""
 
@@ -26,35 +29,35 @@ class Authenticate:
     client: str | None = None  # What the hello says of the client program.
 
 
-@frozen
+@define
 class StartCall:
     """Give *call* to the gateway; its ref is open until ``answered``."""
 
     call: Call
 
 
-@frozen
+@define
 class CancelCall:
     """The client gave up the call; it was answered already."""
 
     ref: int
 
 
-@frozen
+@define
 class StartSubscription:
     """Give *subscribe* to the gateway; its ref is open until ``ended``."""
 
     subscribe: Subscribe
 
 
-@frozen
+@define
 class EndSubscription:
     """Take the subscription from the gateway. Its client was told, or will not listen."""
 
     ref: int
 
 
-@frozen
+@define
 class PassPresence:
     """Give the client's ephemeral *state* to the gateway."""
 
@@ -62,7 +65,7 @@ class PassPresence:
     state: Mapping[str, Any] | None
 
 
-@frozen
+@define
 class CloseWith:
     """Close the WebSocket; nothing is sent or accepted after it."""
 

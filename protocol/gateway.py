@@ -80,6 +80,9 @@ class Connection(Protocol):
         """Where from."""
         ...
 
+    # The gateway's own, to keep what it has found out about this connection; None at first.
+    memo: Any
+
     def flush(self) -> None:
         """Write what the calls before have queued, in as few system calls as possible."""
         ...

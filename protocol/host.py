@@ -31,6 +31,7 @@ class Host(ABC):
     outbox: Outbox
     peer: Peer
     session_id: str
+    memo: Any = None  # The gateway's.
 
     @property
     @abstractmethod

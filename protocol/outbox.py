@@ -113,8 +113,11 @@ class Outbox:
     @property
     def is_above_soft(self) -> bool:
         """True if live frames must lag."""
+        backlog_bytes = self._socket.backlog_bytes
+        if not backlog_bytes and not self._held_bytes:  # Nearly always.
+            return False
         return (
-            self.waiting_bytes > OUTBOX_SOFT_BYTES
+            backlog_bytes + self._held_bytes > OUTBOX_SOFT_BYTES
             or self._socket.backlog_frames > OUTBOX_FRAMES_MAX // 2
         )
 
@@ -128,7 +131,10 @@ class Outbox:
         if self._is_closed:
             return
         socket = self._socket
-        if socket.backlog_bytes > self._hard_bytes or socket.backlog_frames > OUTBOX_FRAMES_MAX:
+        backlog_bytes = socket.backlog_bytes
+        if backlog_bytes and (
+            backlog_bytes > self._hard_bytes or socket.backlog_frames > OUTBOX_FRAMES_MAX
+        ):
             self._on_overflow()
         elif self._cork.is_in:
             if not self._held:

@@ -116,6 +116,13 @@ TABLE: Final[Mapping[tuple[State, type], Verdict]] = MappingProxyType(
     }
     | {(State.CLOSED, message): Verdict.IGNORED for message in _ROWS}
 )
+# The same by state: hashing an enum's member is a call of its own.
+_VERDICTS: Final[Mapping[State, Mapping[type, Verdict]]] = MappingProxyType(
+    {
+        state: MappingProxyType({message: TABLE[state, message] for message in _ROWS})
+        for state in State
+    }
+)
 # Messages that only lower the load are taken whatever the allowance says.
 _LIGHTENING: Final = frozenset({Cancel, Unsubscribe, Leave})
 
@@ -126,7 +133,7 @@ class Session:
     """One client's session, from accepted WebSocket to end."""
 
     def __init__(self, now_s: float, rate: MessageRate | None = None) -> None:
-        self.state = State.OPENING
+        self.state = State.OPENING  # Sets _verdicts.
         self.user_id: str | None = None
         self.calls: set[int] = set()  # refs
         self.subscriptions: dict[int, str] = {}  # ref -> target
@@ -134,18 +141,27 @@ class Session:
         self.expires_at_s: float | None = None
         self._allowance = Allowance(now_s, rate)
 
+    @property
+    def state(self) -> State:
+        """Where it is; see the head of this module."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+        self._verdicts = _VERDICTS[state]
+
     # ------------------------------------------------------------ from the client
 
     def receive(self, message: ClientMessage, now_s: float) -> Effects:
         """Take a client's message."""
         kind = type(message)
-        verdict = TABLE[self.state, kind]
+        verdict = self._verdicts[kind]
         if verdict is Verdict.IGNORED:
             return ()
         if verdict is Verdict.VIOLATES:
             return self._violation(f"{message.TAG} while {self.state.value}")
-        self._allowance.spend(now_s)
-        if self._allowance.is_spent and kind not in _LIGHTENING:
+        if not self._allowance.spend(now_s) and kind not in _LIGHTENING:
             return self._too_many(getattr(message, "ref", None))
         if verdict is Verdict.UNAVAILABLE:
             fault = WireError("unavailable", "the server is draining; reconnect")

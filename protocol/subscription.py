@@ -160,7 +160,7 @@ class WireSubscription:
 
     def _send_events(self, frame: EventFrame) -> None:
         connection = self.connection
-        shown = self._unseen(frame)
+        shown = frame if frame.after >= self.seq else self._unseen(frame)
         try:
             data = connection.event_bytes(shown)
         except Exception as error:  # noqa: BLE001 -- whatever the owner's events do when written
@@ -171,8 +171,8 @@ class WireSubscription:
             connection.send_frame(data)
 
     def _unseen(self, frame: EventFrame) -> EventFrame:
-        """Return *frame* without what was seen already: itself, shared, in nearly all cases."""
-        if frame.after >= self.seq or not frame.events or frame.events[0]["seq"] > self.seq:
+        """Return *frame*, which began earlier, without what was seen already."""
+        if not frame.events or frame.events[0]["seq"] > self.seq:
             return frame
         events = [event for event in frame.events if event["seq"] > self.seq]
         return EventFrame(frame.target, self.seq, frame.seq, events)

@@ -51,6 +51,7 @@ class _Visitor:
     identity: Identity
     peer: Peer
     session_id: str = field(factory=lambda: secrets.token_urlsafe(12))
+    memo: Any = None
 
     def flush(self) -> None:
         """Nothing is queued: the answer goes out whole."""

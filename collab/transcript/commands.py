@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from attrs.validators import and_, instance_of, max_len, min_len, optional
 
 from collab.limits import (
@@ -52,7 +52,7 @@ def _share(_made: Any, attribute: Any, value: Any) -> None:
         raise ValueError(f"{attribute.name} must be from 0 to 1, or absent")
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)  # Not frozen: chunks come 10,000 a second.
 class Chunk:
     """One revision of one segment.
 
@@ -72,7 +72,7 @@ class Chunk:
     is_final: bool = field(default=False, validator=instance_of(bool))
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class AddChunk(Chunk):
     """Append one chunk. Answered with ``{"seq"}`` of its event.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import trio
@@ -29,7 +30,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two connected sockets: what is sent into the first comes out of the second."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.setblocking(False)  # noqa: FBT003 -- the signature is the socket's
+        theirs.setblocking(False)
         yield ours, theirs
 
 
@@ -88,7 +89,7 @@ async def test_who_was_unwatched_in_the_same_turn_is_not_called(readiness: Readi
 
     for me, (ours, theirs) in enumerate(pairs):
         ours.send(b"x")
-        readiness.watch(theirs.fileno(), lambda me=me: reader_of(me, 1 - me))
+        readiness.watch(theirs.fileno(), partial(reader_of, me, 1 - me))
     with trio.fail_after(5):
         await done.wait()
         await trio.testing.wait_all_tasks_blocked()
