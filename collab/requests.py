@@ -87,7 +87,7 @@ class Reading:
     is_permitted: Callable[[], bool]
 
 
-@frozen
+@define(eq=False)
 class Drafting:
     """The answer to a write that cannot be decided yet: do ``work``, then ask ``message`` again."""
 
