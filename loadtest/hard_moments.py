@@ -1,10 +1,12 @@
-"""Commands of the scenarios that are about moments: a comparison, a rush, a start, a crash."""
+"""Commands of the scenarios that are about moments: a comparison, rushes, a start, a crash."""
 
 from cyclopts import App
 
 from loadtest.cold import ColdOptions
 from loadtest.cold import cold as run_cold
 from loadtest.concluding import conclude
+from loadtest.degradation import DegradationOptions
+from loadtest.degradation import degradation as run_degradation
 from loadtest.join import JoinOptions
 from loadtest.join import join as run_join
 from loadtest.peers import PeersOptions
@@ -45,7 +47,15 @@ def storm(options: StormOptions = StormOptions()) -> None:  # noqa: B008 -- froz
     conclude(run_storm, options)
 
 
+def degradation(options: DegradationOptions = DegradationOptions()) -> None:  # noqa: B008
+    """Three times the sustainable load, then half of it: what gives way, and how soon it is over.
+
+    Example: python -m loadtest degradation --meetings 100
+    """
+    conclude(run_degradation, options)
+
+
 def add_to(app: App) -> None:
     """Make them commands of *app*."""
-    for command in (peers, join, cold, storm):
+    for command in (peers, join, cold, storm, degradation):
         app.command(command)

@@ -56,7 +56,7 @@ class Storm:
     """All of one generator. Each of its meetings has one writer, who follows too."""
 
     def __init__(self, link: Link) -> None:
-        """Take the plan: ``meetings`` (their numbers), ``followers`` of each, ``secs``, ..."""
+        """Take the plan: ``meetings`` (their numbers), ``followers`` of each, ..."""
         plan = link.plan
         self._link = link
         self._plan = plan
@@ -80,6 +80,7 @@ class Storm:
         self._streams: list[Stream] = []
         self._senders: list[Sender] = []
         self._delivered = 0
+        self._back = 0  # Followers that were cut off and are live again.
         self._ended: Counter[str] = Counter()
 
     def run(self) -> None:
@@ -87,14 +88,16 @@ class Storm:
         self._open_all()
         self._link.ready()
         start_at = self._link.wait_for_start()
-        end_at = start_at + self._plan["secs"]
+        give_up_at = start_at + self._plan["patience_s"]
         recorder = Recorder(self._link, start_at=start_at)
-        self._begin_writing(recorder, start_at, end_at)
+        self._begin_writing(recorder, start_at, give_up_at + self._plan["after_s"])
         for follower in self._followers:
             follower.session.on_events = partial(self._events, follower, recorder)
         recorder.tick_in(self._loop)
-        self._loop.run(lambda: False, until=end_at)
-        self._loop.run(self._is_quiet, until=end_at + self._plan["drain_s"])
+        self._loop.run(self._are_all_back, until=give_up_at)
+        self._loop.run(lambda: False, until=time.perf_counter() + self._plan["after_s"])
+        self._loop.drop_calls()  # Nothing more is written; who is not back by now stays away.
+        self._loop.run(self._is_quiet, until=time.perf_counter() + self._plan["drain_s"])
         recorder.flush()
         self._link.done(self._result())
 
@@ -150,6 +153,7 @@ class Storm:
             if follower.attempts:
                 follower.resumes += tag == "resumed"
                 follower.resets += tag != "resumed"
+                self._back += follower.live_at is None
                 follower.live_at = time.perf_counter()
         elif tag in ("error", "ended"):  # Refused, or put out: try again like after any failure.
             follower.session.close()
@@ -163,6 +167,9 @@ class Storm:
                 self._delivered += 1
                 due = self._streams[serial].due(number)
                 recorder.histograms["chunk_delivered"].record(now - due)
+
+    def _are_all_back(self) -> bool:
+        return self._back == len(self._followers)
 
     def _is_quiet(self) -> bool:
         return all(self._lacks_nothing(follower) for follower in self._followers)

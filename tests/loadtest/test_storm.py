@@ -8,7 +8,7 @@ from attrs import evolve
 from loadtest.storm import StormOptions, storm
 
 SMALL = StormOptions(
-    clients=12, meetings=3, chunks_per_s=10, kill_after_secs=1, secs=5, reconnect_max_secs=0.5
+    clients=12, meetings=3, chunks_per_s=20, kill_after_secs=1, reconnect_max_secs=0.5, after_secs=1
 )
 
 
@@ -33,6 +33,10 @@ async def test_clients_that_skip_what_they_missed_are_noticed() -> None:
 
 def test_a_storm_that_makes_no_sense_is_a_value_error() -> None:
     """[O12.5] A server of somebody else's is not killed."""
-    for wrong in ({"server": "ws://127.0.0.1:1/v1"}, {"meetings": 0}, {"secs": 1}):
+    for wrong in (
+        {"server": "ws://127.0.0.1:1/v1"},
+        {"meetings": 0},
+        {"clients": 5, "meetings": 6},
+    ):
         with pytest.raises(ValueError, match=r"."):
             StormOptions(**wrong)
