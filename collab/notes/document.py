@@ -21,36 +21,27 @@ import pycrdt
 from attrs import define, field, frozen
 
 from collab.errors import RateLimited
-from collab.limits import NOTES_BYTES_MAX, NOTES_PASSED_AT_ONCE, NOTES_RETRY_MS
+from collab.limits import NOTES_BYTES_MAX, NOTES_RETRY_MS
 from collab.notes.errors import DocumentFault, NotesMalformed
 from collab.notes.guarding import no_panic as no_panic
 from collab.notes.halving import grouped, halve_steps
+from collab.notes.loading import OWN_LIMITS as OWN_LIMITS
 from collab.notes.loading import Allowance, Load, Weight, load_steps, weigh, weight_of
+from collab.notes.replaying import REPLAYED_AT_ONCE, Live, replay_steps
 from protocol.yjs import (
     Id,
     NestingIndex,
     NestingPlan,
     UpdateRefused,
     UpdateReport,
-    WalkLimits,
     decode_state_vector,
     walk_steps,
 )
-from protocol.yjs.limits import CLOCK_MAX, DOCUMENT_CLIENTS_MAX
 from protocol.yjs.reader import varuint
 
 T = TypeVar("T")
 EMPTY: Final = b"\x00\x00"  # The update that changes nothing.
-_REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
 _MEASURED_EVERY_BYTES: Final = 65_536
-OWN_LIMITS: Final = WalkLimits(  # It was checked piece by piece, and only has to be read.
-    update_bytes_max=4 * NOTES_BYTES_MAX,
-    structs_max=4 * NOTES_BYTES_MAX,
-    clients_max=DOCUMENT_CLIENTS_MAX,
-    deletes_max=4 * NOTES_BYTES_MAX,
-    clock_leap_max=CLOCK_MAX - 1,
-    roots_max=4 * NOTES_BYTES_MAX,
-)
 
 
 @contextmanager
@@ -69,39 +60,12 @@ def observed(
         doc.unobserve(subscription)
 
 
-class _Live:
-    """A built document, and what is known of it."""
-
-    __slots__ = (
-        "added_bytes",
-        "clocks",
-        "doc",
-        "holds_back",
-        "index",
-        "load",
-        "measured_bytes",
-        "version",
-        "whole",
-    )
-
-    def __init__(self) -> None:
-        self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
-        self.clocks: dict[int, int] = {}  # The state vector.
-        self.index: NestingIndex | None = None  # Built for the first edit.
-        self.whole: bytes | None = None  # The encoded state, until the next change.
-        self.holds_back = False  # It has updates that wait for something: a bug, or damage.
-        self.measured_bytes = 0  # Of the encoded state, when it was encoded last;
-        self.added_bytes = 0  # and of the updates since.
-        self.load = Load()
-        self.version = 0  # Changes with every update that is applied.
-
-
 @frozen
 class Readied:
     """A document with an update in it that takes long to apply, built beside the live one."""
 
     update: bytes
-    live: _Live  # Which document it was built from,
+    live: Live  # Which document it was built from,
     version: int  # and at what moment.
     doc: pycrdt.Doc[Any]
     load: Load
@@ -113,7 +77,7 @@ class SharedDoc:
     """One document: ``saved`` is what a snapshot holds, the rest is built from it on demand."""
 
     saved: bytes = EMPTY
-    _live: _Live | None = field(init=False, default=None, eq=False, repr=False)
+    _live: Live | None = field(init=False, default=None, eq=False, repr=False)
     # Replayed updates that the live document has not seen, and applied ones not yet evolved.
     _behind: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
     _ahead: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
@@ -152,7 +116,7 @@ class SharedDoc:
         self._ahead.append(update if sent is None else sent)
         return True
 
-    def _apply(self, live: _Live, update: bytes, weight: Weight) -> tuple[bool, bytes]:
+    def _apply(self, live: Live, update: bytes, weight: Weight) -> tuple[bool, bytes]:
         """Apply *update*, or take what was readied; return if it is a change, and the clocks."""
         readied, self._readied = self._readied, None
         if readied is not None and readied.update is update:
@@ -196,7 +160,7 @@ class SharedDoc:
         with no_panic():
             both = pycrdt.merge_updates(whole, update)
         yield
-        doc, load = yield from load_steps(both, OWN_LIMITS, Allowance())
+        doc, load = yield from load_steps(both, Allowance())
         with no_panic():
             is_change = doc.get_update() != whole
         return Readied(update, live, version, doc, load, is_change)
@@ -342,7 +306,7 @@ class SharedDoc:
         if live.index is None:
             yield from self._index_steps(live)
 
-    def _opened(self) -> _Live:
+    def _opened(self) -> Live:
         if self._live is None or self._behind:
             exhaust(self._open_steps())
         assert self._live is not None
@@ -361,14 +325,14 @@ class SharedDoc:
             self.saved = yield from halve_steps(self.saved, by_client)
             for at, update in enumerate(behind):
                 behind[at] = yield from halve_steps(update, by_client)
-                if at % _REPLAYED_AT_ONCE == 0:
+                if at % REPLAYED_AT_ONCE == 0:
                     yield
         if live is None:
-            live = _Live()
+            live = Live()
             live.holds_back = holds_back
-            live.doc, live.load = yield from load_steps(self.saved, OWN_LIMITS, None)
+            live.doc, live.load = yield from load_steps(self.saved, None)
             yield
-        yield from _replay_steps(live, behind)
+        yield from replay_steps(live, behind)
         if self._live is not live or behind:
             with no_panic():
                 live.clocks = dict(decode_state_vector(live.doc.get_state()))
@@ -380,46 +344,11 @@ class SharedDoc:
         del self._behind[: len(behind)]
         self._cuts = set()
 
-    def _index_steps(self, live: _Live) -> Generator[None]:
+    def _index_steps(self, live: Live) -> Generator[None]:
         index = NestingIndex()
         report = yield from walk_steps(self.whole(), OWN_LIMITS)
         index.commit((yield from index.plan_steps(report)))
         live.index = index
-
-
-def _replay_steps(live: _Live, behind: list[bytes]) -> Generator[None]:
-    """Apply updates that were let in before, as they were applied then."""
-    applied: list[bytes] = []
-    room = NOTES_PASSED_AT_ONCE
-    for update in behind:
-        weight = weigh(update)
-        if not live.load.is_light(weight):
-            weight = weight_of((yield from walk_steps(update, OWN_LIMITS)))
-        if live.load.is_light(weight):
-            room -= live.load.add(weight) + len(update)
-            with no_panic():
-                live.doc.apply_update(update)
-        else:
-            with no_panic():
-                both = pycrdt.merge_updates(live.doc.get_update(), update)
-            yield
-            live.doc, live.load = yield from load_steps(both, OWN_LIMITS, None)
-        applied.append(update)
-        if len(applied) == _REPLAYED_AT_ONCE or room <= 0:
-            yield
-            _note_held_back(live, applied)
-            applied, room = [], NOTES_PASSED_AT_ONCE
-            yield
-    _note_held_back(live, applied)
-    yield
-
-
-def _note_held_back(live: _Live, applied: list[bytes]) -> None:
-    """Look whether the document lacks something of what was applied."""
-    with no_panic():
-        state = live.doc.get_state()
-        # What of it the document lacks begins with a number of sections.
-        live.holds_back |= any(pycrdt.get_update(update, state)[0] for update in applied)
 
 
 def exhaust(steps: Generator[None, None, T]) -> T:

@@ -26,6 +26,7 @@ import pycrdt
 from attrs import define, field
 
 from collab.limits import (
+    NOTES_BYTES_MAX,
     NOTES_PASSED_AT_ONCE,
     NOTES_PASSED_UNPROVEN,
     NOTES_RANGES_AT_ONCE,
@@ -34,9 +35,17 @@ from collab.limits import (
 )
 from collab.notes.guarding import no_panic
 from protocol.yjs import UpdateRefused, UpdateReport, WalkLimits
-from protocol.yjs.limits import PIECE_STRUCTS
+from protocol.yjs.limits import CLOCK_MAX, DOCUMENT_CLIENTS_MAX, PIECE_STRUCTS
 from protocol.yjs.pieces import piece_steps
 
+OWN_LIMITS: Final = WalkLimits(  # It was checked piece by piece, and only has to be read.
+    update_bytes_max=4 * NOTES_BYTES_MAX,
+    structs_max=4 * NOTES_BYTES_MAX,
+    clients_max=DOCUMENT_CLIENTS_MAX,
+    deletes_max=4 * NOTES_BYTES_MAX,
+    clock_leap_max=CLOCK_MAX - 1,
+    roots_max=4 * NOTES_BYTES_MAX,
+)
 _SLICE_S: Final = 0.003
 _KEYSTROKE_BYTES: Final = 48  # So small that what it deletes cuts little.
 _KEYSTROKE_RANGES: Final = 1
@@ -52,6 +61,8 @@ class Weight(NamedTuple):
 
 def weigh(update: bytes) -> Weight:
     """Return the weight of *update* as its first and last bytes tell it, or more."""
+    if len(update) < 2:
+        return Weight(0, 0)  # No update at all: it is not walked yet.
     sections = update[0]
     has_deletions = update[-1] or len(update) > _KEYSTROKE_BYTES
     ranges = len(update) // 2 if has_deletions else _KEYSTROKE_RANGES
@@ -115,7 +126,7 @@ class Allowance:
 
 
 def load_steps(
-    update: bytes, limits: WalkLimits, allowance: Allowance | None
+    update: bytes, allowance: Allowance | None
 ) -> Generator[None, None, tuple[pycrdt.Doc[Any], Load]]:
     """Return a new document from *update*, which was walked before, in slices of some ms.
 
@@ -131,7 +142,7 @@ def load_steps(
         with no_panic():
             doc.apply_update(update)
         return doc, whole
-    cut = yield from piece_steps(update, limits, PIECE_STRUCTS)
+    cut = yield from piece_steps(update, OWN_LIMITS, PIECE_STRUCTS)
     items, slice_s = 0, 0.0
     for piece in cut:
         started = clock()

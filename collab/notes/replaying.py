@@ -1,0 +1,77 @@
+"""A document that is built, and how what was let in before comes into it once more."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final
+
+import pycrdt
+
+from collab.limits import NOTES_PASSED_AT_ONCE
+from collab.notes.guarding import no_panic
+from collab.notes.loading import OWN_LIMITS, Load, load_steps, weigh, weight_of
+from protocol.yjs import NestingIndex, walk_steps
+
+REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
+
+
+class Live:
+    """A built document, and what is known of it."""
+
+    __slots__ = (
+        "added_bytes",
+        "clocks",
+        "doc",
+        "holds_back",
+        "index",
+        "load",
+        "measured_bytes",
+        "version",
+        "whole",
+    )
+
+    def __init__(self) -> None:
+        self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
+        self.clocks: dict[int, int] = {}  # The state vector.
+        self.index: NestingIndex | None = None  # Built for the first edit.
+        self.whole: bytes | None = None  # The encoded state, until the next change.
+        self.holds_back = False  # It has updates that wait for something: a bug, or damage.
+        self.measured_bytes = 0  # Of the encoded state, when it was encoded last;
+        self.added_bytes = 0  # and of the updates since.
+        self.load = Load()
+        self.version = 0  # Changes with every update that is applied.
+
+
+def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
+    """Apply updates that were let in before, as they were applied then."""
+    applied: list[bytes] = []
+    room = NOTES_PASSED_AT_ONCE
+    for update in behind:
+        weight = weigh(update)
+        if not live.load.is_light(weight):
+            weight = weight_of((yield from walk_steps(update, OWN_LIMITS)))
+        if live.load.is_light(weight):
+            room -= live.load.add(weight) + len(update)
+            with no_panic():
+                live.doc.apply_update(update)
+        else:
+            with no_panic():
+                both = pycrdt.merge_updates(live.doc.get_update(), update)
+            yield
+            live.doc, live.load = yield from load_steps(both, None)
+        applied.append(update)
+        if len(applied) == REPLAYED_AT_ONCE or room <= 0:
+            yield
+            _note_held_back(live, applied)
+            applied, room = [], NOTES_PASSED_AT_ONCE
+            yield
+    _note_held_back(live, applied)
+    yield
+
+
+def _note_held_back(live: Live, applied: list[bytes]) -> None:
+    """Look whether the document lacks something of what was applied."""
+    with no_panic():
+        state = live.doc.get_state()
+        # What of it the document lacks begins with a number of sections.
+        live.holds_back |= any(pycrdt.get_update(update, state)[0] for update in applied)

@@ -1,0 +1,153 @@
+"""Updates that take the CRDT library long are applied beside the document, or refused."""
+
+from __future__ import annotations
+
+import gc
+import time
+from itertools import pairwise
+
+import pytest
+from attrs import frozen
+
+from collab.errors import RateLimited
+from collab.limits import NOTES_SCAN_S
+from collab.notes import EditNotes
+from collab.notes.document import SharedDoc, exhaust
+from collab.notes.errors import NotesMalformed
+from collab.notes.loading import Allowance, Load, Weight, load_steps, weigh, weight_of
+from protocol.yjs import UpdateRefused, walk
+from tests.collab.notes.pad import Editor, PadStage
+from tests.protocol.yjs import building as b
+
+
+def prepended(client: int, count: int) -> bytes:
+    """Return what somebody typed who put every character before the last one."""
+    later = [b.text("a", right=(client, n)) for n in range(count - 1)]
+    return b.update(b.section(client, 0, b.text("a"), *later))
+
+
+def typed(client: int, count: int) -> bytes:
+    later = [b.text("a", origin=(client, n)) for n in range(count - 1)]
+    return b.update(b.section(client, 0, b.text("a"), *later))
+
+
+def crossing(client: int, count: int) -> bytes:
+    """Return characters at one place, each with another right neighbour."""
+    structs = [b.text("a", origin=(1, 0), right=(1, 1 + n % 900)) for n in range(count)]
+    return b.update(b.section(client, 0, *structs))
+
+
+@pytest.mark.parametrize("made", [prepended, typed])
+async def test_what_people_wrote_at_one_place_for_long_is_merged(made: object) -> None:
+    """[N3.14] Three people, 3,000 keystrokes each, all at the start, whoever comes first."""
+    assert callable(made)
+    for clients in ((10, 20, 30), (30, 20, 10)):
+        stage = PadStage()
+        started = time.thread_time()
+        for client in clients:
+            await stage.act(f"u{client}", EditNotes(update=made(client, 3_000)))
+        # Applied one to the other it takes 3 s: the library passes 13 million items.
+        assert time.thread_time() - started < 1.5
+        assert stage.text() == "a" * 9_000
+        stage.crash()
+        assert stage.text() == "a" * 9_000
+
+
+async def test_what_would_take_the_library_seconds_is_refused() -> None:
+    """[N3.14] 78 kB at one place; it is told, the document is as it was and is edited on."""
+    stage = PadStage()
+    stage.edit("ann", b.one(b.text("hello" * 200)))
+    before, seq = stage.whole, stage.seq
+    with pytest.raises(NotesMalformed, match="too_entangled"):
+        await stage.act("eve", EditNotes(update=crossing(9, 10_000)))
+    assert (stage.whole, stage.seq) == (before, seq)
+    await stage.act("ann", EditNotes(update=b.one(b.text("!", origin=(1, 999)), clock=1_000)))
+    assert stage.text() == "hello" * 200 + "!"
+
+
+def test_building_beside_the_document_takes_turns() -> None:
+    """[N3.14] However long it takes altogether, others are served in between."""
+    doc = SharedDoc(b.one(b.text("hello" * 200)))
+    update = crossing(9, 900)
+    gc.disable()
+    try:
+        slices = [time.thread_time()]
+        for _ in doc.ready_steps(update, walk(update)):
+            slices.append(time.thread_time())
+    finally:
+        gc.enable()
+    assert len(slices) > 4
+    assert max(end - start for start, end in pairwise(slices)) < 0.05
+
+
+async def test_of_two_that_take_long_in_one_batch_the_second_is_sent_again() -> None:
+    """[N3.15] What was built beside the document fits only the document that it was built from."""
+    stage = PadStage()
+    first, second = (EditNotes(update=typed(client, 1_000)) for client in (10, 20))
+    for command in (first, second):
+        study = stage.kind.study(stage.state, command, stage.caller("ann"), "pad:k", stage.rows)
+        assert study is not None
+        await study()
+        assert command.study.readied is not None
+    stage.do("ann", first)
+    with pytest.raises(RateLimited):
+        stage.do("ann", second)
+    await stage.act("ann", EditNotes(update=second.update))
+    assert stage.text() == "a" * 2_000
+
+
+def test_a_keystroke_is_light_and_is_weighed_by_its_first_bytes() -> None:
+    """[N3.16] In an ordinary document it is applied as it is; a document of conflicts is built."""
+    editor = Editor(1)
+    for update in (editor.write(0, "hello"), editor.write(2, "x"), editor.delete(1, 2)):
+        rough, exact = weigh(update), weight_of(walk(update))
+        assert rough.structs == exact.structs
+        assert rough.ranges >= exact.ranges
+        assert Load(items=100_000).is_light(rough)
+        assert not Load(items=300_000).is_light(Weight(1, 0))
+    assert weigh(crossing(9, 900)).structs >= 900
+    assert not Load().is_light(Weight(0, 100_000))
+    assert weigh(b"") == weigh(b"\x01") == Weight(0, 0)
+
+
+def test_light_updates_together_come_to_be_proven() -> None:
+    """[N3.16] Nobody makes a document of conflicts from a thousand small updates unseen."""
+    load, count = Load(items=50_000), 0
+    while load.is_light(Weight(3, 0)):
+        load.add(Weight(3, 0))
+        count += 1
+    assert 100 < count < 1_000
+
+
+@frozen
+class Ticks:
+    """A clock that goes on by a step whenever it is read."""
+
+    step_s: float
+    read: list[float]
+
+    def __call__(self) -> float:
+        self.read.append((self.read[-1] if self.read else 0.0) + self.step_s)
+        return self.read[-1]
+
+
+def test_an_allowance_is_what_structs_take_and_a_rest() -> None:
+    """[N3.14] A slow document is refused at the end of its allowance, not before."""
+    update = typed(1, 1_000)  # In 63 pieces.
+    exhaust(load_steps(update, Allowance(clock=Ticks(NOTES_SCAN_S / 100, []))))
+    with pytest.raises(UpdateRefused, match="too_entangled"):
+        exhaust(load_steps(update, Allowance(clock=Ticks(NOTES_SCAN_S / 10, []))))
+
+
+def test_opening_that_is_dropped_half_way_loses_nothing() -> None:
+    """[N1.9] Whoever is cancelled while a cold document opens leaves all of it to the next."""
+    ann, doc = Editor(1), SharedDoc()
+    for n in range(1_000):
+        doc.take_in(ann.write(n // 2, "ab"))
+    for _ in range(3):
+        steps = doc.open_steps()
+        next(steps)
+        next(steps)
+        steps.close()
+    assert doc.whole() == ann.whole()
+    doc.settle()
