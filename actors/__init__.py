@@ -6,6 +6,7 @@ Only what is named here, and ``actors.testing``, is public.
 from actors._actor import Actor as Actor
 from actors._actor import Decision as Decision
 from actors._errors import ActorCrashed as ActorCrashed
+from actors._errors import ActorDamaged as ActorDamaged
 from actors._errors import ActorError as ActorError
 from actors._errors import ActorStopped as ActorStopped
 from actors._errors import ActorUnavailable as ActorUnavailable

@@ -28,7 +28,7 @@ import trio
 
 from actors._activation import Activation
 from actors._crash import Crash
-from actors._errors import ActorUnavailable, JournalBroken, JournalCorrupt
+from actors._errors import ActorDamaged, ActorUnavailable, JournalBroken, JournalCorrupt
 from actors._guard import raise_unless_crash
 from actors._kind import ActorKind, Restart
 from actors._limits import QUARANTINE_S
@@ -224,17 +224,18 @@ class Cell:
             return False
         _log.warning("%s crashed while %s", self.actor_id, crash.while_, exc_info=cause)
         if isinstance(cause, JournalCorrupt) and crash.while_ == "activating":
-            self._rest(QUARANTINE_S, f"its history is damaged: {cause.detail}")
+            reason = f"its history is damaged: {cause.detail}"
+            self._rest(ActorDamaged(self.actor_id, reason, QUARANTINE_S))
             return False
         if self._kind.restart is Restart.TEMPORARY:
             return False
         if crash.is_counted and self._is_too_much():
-            self._rest(
-                self._kind.rest_s,
+            reason = (
                 f"{self._kind.restarts_max + 1} crashes in {self._kind.period_s} s,"
                 # Its class only: what it says may quote a message, and this text is logged.
-                f" the last while {crash.while_}: {type(cause).__qualname__}",
+                f" the last while {crash.while_}: {type(cause).__qualname__}"
             )
+            self._rest(ActorUnavailable(self.actor_id, reason, self._kind.rest_s))
             return False
         return True
 
@@ -243,10 +244,10 @@ class Cell:
             self._intensity = Intensity(self._kind.restarts_max, self._kind.period_s)
         return self._intensity.is_exceeded_by(trio.current_time())
 
-    def _rest(self, rest_s: float, reason: str) -> None:
-        _log.error("%s rests for %g s: %s", self.actor_id, rest_s, reason)
-        self._registry.rest(self._kind, self._key, self.actor_id, rest_s, reason)
-        self._leave(lambda: ActorUnavailable(self.actor_id, reason, rest_s))
+    def _rest(self, error: ActorUnavailable) -> None:
+        _log.error("%s rests for %g s: %s", self.actor_id, error.retry_after_s, error.reason)
+        self._registry.rest(self._kind, self._key, error)
+        self._leave(lambda: type(error)(error.actor_id, error.reason, error.retry_after_s))
 
     # -------------------------------------------------------------- the end
 

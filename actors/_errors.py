@@ -75,6 +75,11 @@ class ActorUnavailable(ActorError):
 
 
 @define(eq=False)
+class ActorDamaged(ActorUnavailable):
+    """What is stored of the actor is damaged: somebody has to mend it before it can start."""
+
+
+@define(eq=False)
 class AskTimeout(ActorError):
     """No reply within *timeout_s*. The message may still be handled."""
 

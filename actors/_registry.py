@@ -24,6 +24,7 @@ from actors._state import SystemState
 class _Rest:
     until: float  # trio time
     reason: str
+    error: type[ActorUnavailable]
 
 
 class Registry:
@@ -76,7 +77,7 @@ class Registry:
         rest = self._resting.get(actor_id)
         if rest is not None:
             left_s = max(rest.until - trio.current_time(), 0.0)
-            raise ActorUnavailable(actor_id, rest.reason, left_s)
+            raise rest.error(actor_id, rest.reason, left_s)
         if len(self.cells) + len(self._resting) >= self._active_max:
             raise ActorUnavailable(actor_id, "too many actors are active", ACTIVE_RETRY_S)
         cell = self.cells[actor_id] = Cell(self, kind, key, actor_id)
@@ -91,11 +92,13 @@ class Registry:
         if self.is_closed and not self.cells:
             self.empty.set()
 
-    def rest(self, kind: ActorKind, key: str, actor_id: str, rest_s: float, reason: str) -> None:
-        """Refuse messages for *actor_id* during the next *rest_s* seconds."""
+    def rest(self, kind: ActorKind, key: str, error: ActorUnavailable) -> None:
+        """Refuse messages for an actor with *error*, and for as long as it says."""
         if self.is_closed:
             return
-        self._resting[actor_id] = _Rest(trio.current_time() + rest_s, reason)
+        actor_id, rest_s = error.actor_id, error.retry_after_s
+        until = trio.current_time() + rest_s
+        self._resting[actor_id] = _Rest(until, error.reason, type(error))
         self.state.timers.call_later(rest_s, lambda: self._rested(kind, key, actor_id))
 
     def _rested(self, kind: ActorKind, key: str, actor_id: str) -> None:

@@ -329,4 +329,6 @@ class LiveActor(Actor[Message, Entry]):
     def closed(self, reason: BaseException | None) -> None:
         """End all subscriptions; queries that still read ask the next activation."""
         self._is_closed = True
+        if self._has_signals:  # Their batch may be durable although its append failed.
+            self._around.signals_stored()
         self._audience.close(reason)

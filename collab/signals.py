@@ -32,6 +32,7 @@ from actors import (
     ActorError,
     ActorSystem,
     JournalBroken,
+    JournalCorrupt,
     JournalError,
     Refused,
     SystemClosed,
@@ -96,8 +97,11 @@ class SignalRunner:
     async def run(self) -> None:
         """Send what is stored, for ever.
 
+        Where they cannot be read because they are damaged nothing more is sent: whoever follows
+        a meeting or a chat sees it as it is, and only people's own lists stay as they are.
+
         Raises:
-          JournalError: storage cannot be read.
+          JournalError: storage cannot be read at all.
 
         Cancelled: what was not forgotten is sent again after the next start.
         """
@@ -105,7 +109,11 @@ class SignalRunner:
         async with trio.open_nursery() as nursery:
             while True:
                 self._stored = trio.Event()
-                page = await self._store.pending_signals(after=after, limit=SIGNALS_PAGE)
+                try:
+                    page = await self._store.pending_signals(after=after, limit=SIGNALS_PAGE)
+                except JournalCorrupt as error:
+                    _log.critical("signals are sent no more until they are mended: %s", error)
+                    return
                 for signal in page:
                     line = self._lines.get(signal.target)
                     if line is None:
@@ -132,6 +140,8 @@ class SignalRunner:
                 if line.is_failing and self._failing > SIGNAL_TARGETS_FAILING_MAX:
                     self._look_again_later()
                     return
+        except JournalCorrupt as error:
+            _log.critical("%s is sent no signals until they are mended: %s", line.target, error)
         except (SystemClosed, JournalBroken):
             pass  # Still stored: sent again after the next start.
         finally:

@@ -7,9 +7,11 @@ import secrets
 
 from actors import (
     ActorCrashed,
+    ActorDamaged,
     ActorError,
     ActorUnavailable,
     AskTimeout,
+    JournalCorrupt,
     JournalError,
     MailboxFull,
     Refused,
@@ -41,6 +43,9 @@ def to_wire(error: BaseException) -> WireError:
         return WireError("unknown_target", f"no kind {error.kind}")
     if isinstance(error, MailboxFull):
         return WireError("overloaded", "too many waiting calls", retry_after_ms=OVERLOADED_RETRY_MS)
+    if isinstance(error, ActorDamaged | JournalCorrupt):
+        _log.error("damaged: %s", error)
+        return WireError("damaged", "what is stored of it is damaged and has to be mended")
     if isinstance(error, ActorUnavailable):
         return WireError(
             "unavailable",

@@ -44,6 +44,7 @@ CODES: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
         "cancelled": (False, "you cancelled the call; it may have happened"),
         "deadline_exceeded": (True, "no answer in time; it may have happened"),
         "unavailable": (True, "the owner of the target is restarting or the server is draining"),
+        "damaged": (False, "what is stored of the target is damaged; its operator has to mend it"),
         "internal": (True, "a fault of ours; the log knows it by error_id"),
     }
 )

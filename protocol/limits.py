@@ -42,6 +42,7 @@ RECONNECT_SPREAD_MIN_MS: Final = 500  # After a goodbye clients come back spread
 RECONNECT_SPREAD_MAX_MS: Final = 5_000
 GOODBYE_TIMEOUT_S: Final = 2.0  # For the close handshake.
 TOKEN_GRACE_S: Final = 30.0  # Leeway for clocks.
+EXPIRED_RETRY_MS: Final = 1_000  # Within that grace a refused call is tried again after this.
 
 # Log lines about peers, of one server.
 NOTICES_PER_S: Final = 10.0

@@ -29,12 +29,12 @@ Times are seconds of one monotonic clock, the caller's.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from protocol import errors
+from protocol._states import VERDICTS, State, Verdict
 from protocol.allowance import Allowance, MessageRate
 from protocol.codec import error_fields
 from protocol.effects import (
@@ -50,6 +50,7 @@ from protocol.effects import (
 )
 from protocol.errors import ProtocolViolation, Unreadable, WireError
 from protocol.limits import (
+    EXPIRED_RETRY_MS,
     OPEN_CALLS_MAX,
     SUBSCRIPTIONS_MAX,
     TOKEN_GRACE_S,
@@ -72,57 +73,6 @@ from protocol.messages import (
     Unsubscribe,
 )
 
-
-class State(enum.Enum):
-    """Where a session is; see the head of this module."""
-
-    OPENING = "opening"
-    CHECKING = "checking"
-    OPEN = "open"
-    LEAVING = "leaving"
-    DRAINING = "draining"
-    CLOSED = "closed"
-
-
-class Verdict(enum.Enum):
-    """What becomes of a message in a state."""
-
-    TAKE = "take"
-    VIOLATES = "violates"
-    UNAVAILABLE = "unavailable"
-    IGNORED = "ignored"
-
-
-_T, _V, _U, _I = Verdict.TAKE, Verdict.VIOLATES, Verdict.UNAVAILABLE, Verdict.IGNORED
-_COLUMNS: Final = (State.OPENING, State.CHECKING, State.OPEN, State.LEAVING, State.DRAINING)
-_ROWS: Final[Mapping[type, tuple[Verdict, ...]]] = MappingProxyType(
-    {
-        Hello: (_T, _V, _V, _V, _V),
-        Auth: (_V, _V, _T, _V, _T),
-        Call: (_V, _V, _T, _V, _U),
-        Cancel: (_V, _V, _T, _T, _T),
-        Subscribe: (_V, _V, _T, _V, _U),
-        Unsubscribe: (_V, _V, _T, _V, _I),
-        SetPresence: (_V, _V, _T, _V, _I),
-        Ping: (_V, _V, _T, _T, _T),
-        Leave: (_V, _V, _T, _V, _T),
-    }
-)
-TABLE: Final[Mapping[tuple[State, type], Verdict]] = MappingProxyType(
-    {
-        (state, message): verdict
-        for message, verdicts in _ROWS.items()
-        for state, verdict in zip(_COLUMNS, verdicts, strict=True)
-    }
-    | {(State.CLOSED, message): Verdict.IGNORED for message in _ROWS}
-)
-# The same by state: hashing an enum's member is a call of its own.
-_VERDICTS: Final[Mapping[State, Mapping[type, Verdict]]] = MappingProxyType(
-    {
-        state: MappingProxyType({message: TABLE[state, message] for message in _ROWS})
-        for state in State
-    }
-)
 # Messages that only lower the load are taken whatever the allowance says.
 _LIGHTENING: Final = frozenset({Cancel, Unsubscribe, Leave})
 
@@ -149,7 +99,7 @@ class Session:
     @state.setter
     def state(self, state: State) -> None:
         self._state = state
-        self._verdicts = _VERDICTS[state]
+        self._verdicts = VERDICTS[state]
 
     # ------------------------------------------------------------ from the client
 
@@ -399,7 +349,13 @@ _TAKE: Final[Mapping[type, Callable[[Session, Any, float], Effects]]] = MappingP
     }
 )
 
-_EXPIRED: Final = WireError("unauthenticated", "the token expired; send auth")
+# To be tried again: a fresh token may be on its way, and without one the grace ends soon.
+_EXPIRED: Final = WireError(
+    "unauthenticated",
+    "the token expired; send auth",
+    retryable=True,
+    retry_after_ms=EXPIRED_RETRY_MS,
+)
 
 
 def _limit(what: str) -> WireError:

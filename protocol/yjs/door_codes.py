@@ -38,6 +38,7 @@ from protocol.errors import (
 CLOSE_NOT_FOUND: Final = 4404
 CLOSE_CONFLICT: Final = 4409
 CLOSE_TOO_LARGE: Final = 4413
+CLOSE_DAMAGED: Final = 4424
 
 MISSING_HISTORY: Final = "notes_missing_history"
 TOKEN_EXPIRED: Final = "token_expired"
@@ -56,6 +57,7 @@ _CLOSE_CODES: Final[Mapping[str, int]] = MappingProxyType(
         MISSING_HISTORY: CLOSE_CONFLICT,
         "notes_too_large": CLOSE_TOO_LARGE,
         "limit_exceeded": CLOSE_TOO_LARGE,
+        "damaged": CLOSE_DAMAGED,
         TOKEN_EXPIRED: CLOSE_TRY_AGAIN,
     }
 )

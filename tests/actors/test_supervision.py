@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import (
     ActorCrashed,
+    ActorDamaged,
     ActorStopped,
     ActorUnavailable,
     Batch,
@@ -134,7 +135,9 @@ async def test_a_damaged_history_quarantines_that_actor_only(autojump_clock: Moc
     journal = FaultJournal(MemoryJournal())
     journal.fail_heads("probe:a", JournalCorrupt("probe:a", "checksum of record 3"))
     async with open_system([probe_kind()], journal) as system:
-        with pytest.raises(ActorUnavailable) as caught:
+        with pytest.raises(ActorDamaged) as caught:
+            await system.ref("probe", "a").ask(do("1"), timeout_s=1)
+        with pytest.raises(ActorDamaged):  # While it rests, too.
             await system.ref("probe", "a").ask(do("1"), timeout_s=1)
         assert caught.value.retry_after_s == 60
         assert "checksum of record 3" in caught.value.reason

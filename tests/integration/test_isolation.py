@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
+from actors import Batch, Head, JournalCorrupt
 from collab.app import AppSettings
 from collab.identity import open_authenticator
 from collab.identity.authenticator import LocalAuthenticator
+from collab.storage import MemoryStore
 from protocol.client import Client, Event, Follower, SnapshotItem, SubscriptionEnded, open_client
 from protocol.errors import CallFailed
 from tests.integration.served import Served, served
@@ -181,3 +183,55 @@ async def test_many_changes_leave_one_signal_per_list(
     waiting = await app.store.pending_signals(after=0, limit=100)
     app.store.forget_signals_soon = forget  # type: ignore[method-assign]
     assert sorted(signal.target for signal in waiting) == ["user:ann", "user:ben"]
+
+
+async def test_damage_is_told_as_what_it_is() -> None:
+    """[J10.3] Final for a client, not to be tried again for ever; others go on."""
+    store = _DamagedStore()
+    async with (
+        served(settings=AppSettings(dev=True, store=store)) as server,
+        server.client("ann") as ann,
+    ):
+        with pytest.raises(CallFailed) as caught:
+            await ann.call("meeting:hurt", "messages.post", {"text": "hello"})
+        assert (caught.value.code, caught.value.retryable) == ("damaged", False)
+        with pytest.raises(SubscriptionEnded) as ended:
+            async with ann.follow("meeting:hurt", ["state"]) as follower:
+                await anext(follower)
+        assert ended.value.code == "damaged"
+        await ann.call("meeting:fine", "messages.post", {"text": "hello"})
+
+
+class _DamagedStore(MemoryStore):
+    async def head(self, actor_id: str) -> Head:
+        if actor_id == "meeting:hurt":
+            raise JournalCorrupt(actor_id, "checksum of record 3")
+        return await super().head(actor_id)
+
+
+class _ForgetfulStore(MemoryStore):
+    """Stores a chat's first batch, and says that it may not have."""
+
+    has_failed = False
+
+    async def append(self, batch: Batch) -> None:
+        await super().append(batch)
+        if batch.actor_id == "chat:c" and not self.has_failed:
+            self.has_failed = True
+            raise OSError("no answer from the disk")
+
+
+async def test_signals_of_an_unknown_outcome_are_looked_for() -> None:
+    """[V4.11] The chat exists: its owner's list shows it."""
+    store = _ForgetfulStore()
+    async with (
+        served(settings=AppSettings(dev=True, store=store)) as server,
+        server.client("ann") as ann,
+        ann.follow("user:ann", ["list"]) as follower,
+    ):
+        await anext(follower)
+        await ann.call("chat:c", "chat.create", {"title": "Tea"})
+        with trio.fail_after(5):
+            item = await anext(follower)
+        assert isinstance(item, Event)
+        assert item.data["target"] == "chat:c"

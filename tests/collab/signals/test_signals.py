@@ -10,9 +10,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors import ActorSystem, Batch, JournalBroken
+from actors import ActorSystem, Batch, JournalBroken, JournalCorrupt
 from collab.limits import SIGNAL_RETRY_MAX_S, SIGNAL_TARGETS_MAX, SIGNALS_UNSENT_MAX
-from collab.storage import SignalRow
+from collab.storage import MemoryStore, SignalRow
 from tests.collab.signals.boxes import World, boxes, running
 
 
@@ -278,3 +278,23 @@ async def test_after_the_end_of_the_journal_nothing_is_tried(
             await trio.sleep(100)
             assert (runner.retried, runner.sent) == (0, 0)
     assert await world.pending() == 1
+
+
+class DamagedStore(MemoryStore):
+    """A store whose signals cannot be read."""
+
+    async def pending_signals(self, **_what: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        raise JournalCorrupt("signals", "database disk image is malformed")
+
+
+async def test_damaged_signals_end_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    """[V4.11] One line in the log; everybody else goes on."""
+    world = World(store=DamagedStore())
+    async with boxes(world) as system, running(world, system) as runner:
+        await wait_all_tasks_blocked()
+        runner.wake()
+        await wait_all_tasks_blocked()
+        lines = [line for line in caplog.records if line.levelno == logging.CRITICAL]
+        assert len(lines) == 1
+        assert "until they are mended" in lines[0].getMessage()

@@ -173,7 +173,10 @@ async def test_an_expired_token_can_be_refreshed_on_the_live_connection(
     client = wire.connect()
     await client.hello(f"user:ann:{NOW_MS + 10_000}")
     await trio.sleep(10.1)
-    assert code_of(await client.call(1, "echo", text="x")) == "unauthenticated"
+    refusal = await client.call(1, "echo", text="x")
+    assert code_of(refusal) == "unauthenticated"
+    assert isinstance(refusal, Error)
+    assert refusal.retryable  # A fresh token may be on its way.
     client.send(Auth(ref=2, token="user:bob"))
     assert code_of(await client.receive()) == "unauthenticated"
     client.send(Auth(ref=3, token=f"user:ann:{NOW_MS + 60_000}"))

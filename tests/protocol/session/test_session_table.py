@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from protocol._states import TABLE, State, Verdict
 from protocol.effects import Authenticate, CloseWith, EndSubscription, Send, StartCall
 from protocol.errors import (
     CLOSE_BAD_PROTOCOL,
@@ -28,7 +29,7 @@ from protocol.messages import (
     Subscribe,
     Unsubscribe,
 )
-from protocol.session import TABLE, Effects, Session, State, Verdict
+from protocol.session import Effects, Session
 
 EXAMPLES: dict[type, ClientMessage] = {
     Hello: Hello(token="t"),
