@@ -104,7 +104,9 @@ async def peers(options: PeersOptions) -> Outcome:
             f"{name}_delivered_all_once": all(middle[name][fault] == 0 for fault in FAULTS)
             for name in options.peers
             if name.startswith(OURS)
-        },
+        }
+        # A server that is behind has spent CPU on what nobody has got yet.
+        | {"comparable": all(one["lost"] == 0 for one in middle.values())},
         targets=_targets(ratios),
         plots=[
             Plot(

@@ -77,6 +77,7 @@ async def test_our_doors_do_the_work_without_a_fault() -> None:
     )
     outcome = await peers(options)
     assert outcome.is_good
+    assert outcome.checks["comparable"]
     for name in options.peers:
         assert outcome.figures[name]["delivered"] == 2 * outcome.figures[name]["sent"] > 0
         assert outcome.figures[name]["rss_mb"] > 10
