@@ -98,10 +98,7 @@ def _check_records(db: apsw.Connection, condition: DeepCondition) -> None:
         if owner in newest and first_seq != newest[owner] + 1:
             condition.found(f"{name}: record {newest[owner] + 1} is missing")
         newest[owner] = last_seq
-    quarantined = {
-        owner for (owner,) in db.execute("SELECT DISTINCT CAST(actor AS BLOB) FROM quarantine")
-    }
-    for owner in quarantined:
+    for (owner,) in db.execute("SELECT DISTINCT CAST(actor AS BLOB) FROM quarantine"):
         condition.found(f"{_name(owner)}: its records are in quarantine")
     for owner, seq, payload, crc in _rows(
         db,

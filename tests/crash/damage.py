@@ -1,7 +1,7 @@
 """Flipped bytes: one anywhere in the database file, and then a start, reads, and a deep check.
 
-``python -m tests.crash.damage --flips 300 [--from SEED]``. One byte of a store that was well
-filled and cleanly closed, drawn from the seed, is changed. What may follow:
+``python -m tests.crash.damage --flips 300 [--from SEED] [--large]``. One byte of a store that was
+well filled and closed, drawn from the seed, is changed. What may follow:
 
 * the start is refused, with one clear line;
 * an actor's records or a listing are refused as damaged (``JournalCorrupt``), and every other actor
@@ -30,6 +30,7 @@ import trio
 from attrs import define, field
 
 import collab.storage.compactor
+import collab.storage.directory
 from actors import JournalBroken, JournalCorrupt
 from collab.storage import StoreUnusable, check_deeply, open_store
 from tests.crash.ledger import ActorLedger, Lost
@@ -136,8 +137,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.damage")
     parser.add_argument("--flips", type=int, default=300)
     parser.add_argument("--from", type=int, default=1, dest="first")
+    parser.add_argument("--large", action="store_true", help="as if too large to be read at start")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)  # Damage is what this is about.
+    if options.large:
+        vars(collab.storage.directory).update(QUICK_CHECK_BYTES_MAX=0)
     tally, started = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="damage-") as base:
         ledgers = fill(Path(base) / "whole")

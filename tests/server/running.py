@@ -72,7 +72,11 @@ async def run_collab(
 
 @asynccontextmanager
 async def serving(
-    data: Path, *flags: str, port: int = 0, stderr: int | None = subprocess.DEVNULL
+    data: Path,
+    *flags: str,
+    port: int = 0,
+    stderr: int | None = subprocess.DEVNULL,
+    start_timeout_s: float = START_TIMEOUT_S,
 ) -> AsyncIterator[Running]:
     """Run ``collab serve`` over *data* around a block; killed at its end if it still runs."""
     process = await trio.lowlevel.open_process(
@@ -82,7 +86,7 @@ async def serving(
         env=environment(),
     )
     try:
-        yield Running(process, await _address(process))
+        yield Running(process, await _address(process, start_timeout_s))
     finally:
         if process.returncode is None:
             process.kill()
@@ -92,10 +96,10 @@ async def serving(
             await process.stdout.aclose()
 
 
-async def _address(process: trio.Process) -> str:
+async def _address(process: trio.Process, timeout_s: float) -> str:
     assert process.stdout is not None
     printed = b""
-    with trio.fail_after(START_TIMEOUT_S):
+    with trio.fail_after(timeout_s):
         while b"\n" not in printed:
             part = await process.stdout.receive_some()
             assert part, "the server ended before it listened"
