@@ -131,6 +131,26 @@ async def test_a_draft_that_is_outrun_again_and_again_is_written_in_the_actors_t
     assert pad.text() == "10"
 
 
+@pytest.mark.parametrize("what", ["restore", "import"])
+async def test_what_is_written_meanwhile_stays(pad: PadStage, what: str) -> None:
+    """[N5.17] A draft takes away what its sender saw; edits of that moment merge with it."""
+    ann, ben = Editor(1), Editor(2)
+    pad.edit("ann", ann.write(0, "one\ntwo\n"))
+    seq = pad.seq
+    pad.edit("ann", ann.write(4, "new "))
+    ben.take(pad.whole)
+    command = RestoreNotes(seq=seq) if what == "restore" else ImportNotes(markdown="2\n", root="t")
+    pad.do("ann", command)
+    draft = pad.draft
+    assert draft is not None
+    pad.edit("ben", ben.write(0, "Ben\n"))
+    await draft(pad.rows)
+    pad.edit("ben", ben.write(4, "too\n"))
+    pad.do("ann", command)
+    assert pad.draft is None, "however busy the document, the first draft fits"
+    assert pad.text() == ("Ben\ntoo\none\ntwo\n" if what == "restore" else "Ben\ntoo\n2\n")
+
+
 async def test_any_moment_can_be_seen_and_restored_as_a_new_edit(pad: PadStage) -> None:
     """[N5.3] The document at every seq; restoring goes forward and can itself be undone."""
     ann, texts = Editor(1), [""]
