@@ -211,6 +211,8 @@ class Device:
             except EditsRefused as refused:
                 self._judge.count("edits_refused")
                 self._judge.trace("edits refused", self.name, target, refused.edits.code)
+                if refused.edits.code == "unauthenticated":
+                    raise  # There was no fresh state to go on from: open the document anew.
             else:
                 saved |= unsaved
                 self._judge.count("acknowledged", len(unsaved))

@@ -15,9 +15,11 @@ import collab.audience
 import collab.client.live_notes
 import collab.following
 import collab.live
+import protocol.deadlines
 import protocol.outbox
 from tests.simulation.script import Knobs
 
+_TICK_S = 0.25  # Deadlines may be noticed so late: every tick is a turn, and turns are what costs.
 HARD_SHARE = 16  # Of the soft bound: when a client that does not read is closed.
 
 
@@ -47,6 +49,7 @@ def tuned(knobs: Knobs) -> Iterator[None]:
     """Set the bounds of *knobs* while the block runs."""
     soft = knobs.outbox_soft_bytes
     settings: list[tuple[ModuleType, str, Any]] = [
+        (protocol.deadlines, "DEADLINE_TICK_S", _TICK_S),
         (protocol.outbox, "OUTBOX_SOFT_BYTES", soft),
         (protocol.outbox, "OUTBOX_FULL_BYTES", 4 * soft),
         (protocol.outbox, "OUTBOX_HARD_BYTES", HARD_SHARE * soft),

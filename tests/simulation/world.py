@@ -208,10 +208,10 @@ def run_script(script: Script) -> Outcome:
         try:
             return trio.run(run_world, script, clock=MockClock(autojump_threshold=0))
         except Exception as error:  # noqa: BLE001 -- what escapes is a finding of this very seed
-            return Outcome((f"S9: {_innermost(error)!r}",), {}, "")
+            return Outcome((f"S9: {innermost(error)!r}",), {}, "")
 
 
-def _innermost(error: BaseException) -> BaseException:
+def innermost(error: BaseException) -> BaseException:
     """Return the first exception of a group; nurseries wrap what their tasks raise."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
