@@ -26,6 +26,7 @@ desk            where it is written, beside the actor
 rewriting       one document made like another; ``likeness`` does it to one shared type
 taking_back     undo; ``deletions`` are sets of clocks
 misplaced       what no editor put where it is, and no reader can read
+playing         documents of one's own from bytes, piece by piece
 past            the document as it was
 authors         who wrote which passage (``blocks`` reads the state)
 moments         stretches of editing

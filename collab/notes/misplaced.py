@@ -32,7 +32,7 @@ from collab.notes.blocks import (
     read_blocks,
 )
 from collab.notes.deletions import Spans, deleting, united
-from collab.notes.document import no_panic
+from collab.notes.playing import doc_of
 from protocol.yjs import Id
 
 Home: TypeAlias = str | Id
@@ -152,12 +152,7 @@ def readable(
         if is_judging_roots
         else {}
     )
-    with no_panic():
-        doc = Doc[Any](client_id=client_id)
-        doc.apply_update(state)
-        if spans := layout.misplaced(roots):
-            doc.apply_update(deleting(spans))
-    return doc
+    return doc_of(state, deleting(layout.misplaced(roots)), client_id=client_id)
 
 
 def shapes_of(layouts: Iterable[Layout], recorded: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from collab.notes.document import EMPTY, no_panic
 from collab.notes.halving import grouped, halve
 from collab.notes.markdown import to_text
 from collab.notes.misplaced import readable
-from collab.notes.rewriting import doc_of
+from collab.notes.playing import replayed
 from collab.notes.state import HasNotes
 from collab.notes.writing import STATES
 from protocol.yjs import Id
@@ -39,9 +39,7 @@ class Past:
 
     def before(self, seq: int) -> bytes:
         """Return the whole state before event *seq*. Raises: DocumentFault."""
-        doc = doc_of(self.base, *(step.update for step in self.updates if step.seq < seq))
-        with no_panic():
-            return doc.get_update()
+        return replayed(self.base, [step.update for step in self.updates if step.seq < seq])
 
 
 async def load(reader: Reader, owner: str, *, first: int, last: int) -> Past:

@@ -24,19 +24,7 @@ from collab.notes.likeness import (
     alike_text,
 )
 from collab.notes.misplaced import Layout, shapes_of
-
-
-def doc_of(*updates: bytes, client_id: int | None = None, keeps_all: bool = False) -> Doc[Any]:
-    """Return a document of its own. *keeps_all*: deleted content too, as undo needs it.
-
-    Raises:
-      DocumentFault: an update cannot be applied.
-    """
-    with no_panic():
-        doc = Doc[Any](client_id=client_id, skip_gc=keeps_all or None)
-        for update in updates:
-            doc.apply_update(update)
-    return doc
+from collab.notes.playing import doc_of, together
 
 
 def change_to(
@@ -72,10 +60,13 @@ def change_to(
 
 
 def joined(whole: bytes, branch: bytes) -> bytes:
-    """Return the document that both make together. Raises: DocumentFault."""
-    doc = doc_of(*fitted(whole, branch))
-    with no_panic():
-        return doc.get_update()
+    """Return the document that both make together.
+
+    Raises:
+      LimitExceeded: it would take for ever.
+      DocumentFault: it cannot be built.
+    """
+    return together(*fitted(whole, branch))
 
 
 def change_of(doc: Doc[Any], work: Callable[[], object]) -> bytes:

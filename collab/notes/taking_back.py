@@ -17,7 +17,9 @@ from pycrdt import Doc, Text
 from collab.notes.blocks import Block, read_blocks
 from collab.notes.document import no_panic
 from collab.notes.errors import DocumentFault
-from collab.notes.rewriting import change_of, doc_of
+from collab.notes.loading import Allowance
+from collab.notes.playing import doc_of, pieces_of, within_allowance
+from collab.notes.rewriting import change_of
 from protocol.yjs.reader import varuint
 
 _FOR_EVER_MS: Final = 2**40  # All is taken back in one step.
@@ -41,6 +43,7 @@ def undone(
       roots: Those in which anything is taken back.
 
     Raises:
+      LimitExceeded: played one by one, they would take for ever.
       DocumentFault: a document cannot be built.
     """
     try:
@@ -54,7 +57,8 @@ def undone(
 def _undone(
     base: bytes, steps: Sequence[Played], whole: bytes, roots: Iterable[str], pen: int
 ) -> bytes:
-    doc: Doc[Any] = doc_of(base, client_id=pen, keeps_all=True)
+    doc, later = _begun(base, steps, pen)
+    allowance = Allowance()
     with no_panic():
         undo = pycrdt.UndoManager(
             # Any type will do: what a root is was never said.
@@ -63,12 +67,25 @@ def _undone(
             timestamp=lambda: 1,  # 0 would say that nothing was captured yet.
         )
         undo.include_origin("taken back")
-        for is_taken_back, update in steps:
-            with doc.transaction(origin="taken back" if is_taken_back else "kept"):
-                doc.apply_update(update)
+        for is_taken_back, update in later:
+            origin = "taken back" if is_taken_back else "kept"
+            for piece in pieces_of(update):
+                started = allowance.clock()
+                with doc.transaction(origin=origin):
+                    doc.apply_update(piece.update)
+                with within_allowance():
+                    allowance.spend(allowance.clock() - started, piece.weight)
         with doc.transaction(origin="kept"):
             doc.apply_update(whole)
     return change_of(doc, undo.undo)
+
+
+def _begun(base: bytes, steps: Sequence[Played], pen: int) -> tuple[Doc[Any], Sequence[Played]]:
+    """Return the document before the first step that is to be taken back, and those from it on."""
+    count = next((n for n, step in enumerate(steps) if step.is_taken_back), len(steps))
+    with no_panic():
+        both = pycrdt.merge_updates(base, *(step.update for step in steps[:count]))
+    return doc_of(both, client_id=pen, keeps_all=True), steps[count:]
 
 
 def _without_strays(base: bytes, steps: Iterable[Played]) -> Iterator[Played]:

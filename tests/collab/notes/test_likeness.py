@@ -11,7 +11,8 @@ import pytest
 from pycrdt import Array, Map, Text, XmlElement, XmlFragment, XmlText
 
 from collab.notes.likeness import sign_of
-from collab.notes.rewriting import change_to, doc_of
+from collab.notes.playing import doc_of
+from collab.notes.rewriting import change_to
 
 ROOTS: Final = MappingProxyType({"t": "text", "x": "xml", "m": "map", "a": "array"})
 SHAPES: Final = MappingProxyType({"t": Text, "x": XmlFragment, "m": Map, "a": Array})
