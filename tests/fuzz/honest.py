@@ -7,7 +7,8 @@ it two looks, or two new keys, to write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Any, Final
 
@@ -36,9 +37,16 @@ class Editor:
         self.doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client_id)
         self.sent: list[bytes] = []
 
-    def take(self, update: bytes) -> None:
-        """Apply what others wrote."""
-        self.doc.apply_update(update)
+    def take(self, update: bytes) -> bool:
+        """Apply what others wrote; return False if the editor broke.
+
+        In what an attacker wrote the library may look for a neighbour that comes later, and divide
+        by zero when it has a single character of that client. It depends on what a client has
+        already; the server takes every update at once, and a panic there is a finding.
+        """
+        with _breaking() as broke:
+            self.doc.apply_update(update)
+        return not broke
 
     @property
     def text(self) -> pycrdt.Text:
@@ -60,14 +68,21 @@ def scribble(rng: Random, editor: Editor) -> bool:
     (words among list items). That is trouble of a client which reads; its document is dropped.
     """
     edit = rng.choice((_write, _write, _write, _draw, _note, _list))
+    with _breaking() as broke, observed(editor.doc, lambda event: editor.sent.append(event.update)):
+        edit(rng, editor)
+    return not broke
+
+
+@contextmanager
+def _breaking() -> Iterator[list[BaseException]]:
+    """Catch what the library raises, panics too, into the list that the block gets."""
+    broke: list[BaseException] = []
     try:
-        with observed(editor.doc, lambda event: editor.sent.append(event.update)):
-            edit(rng, editor)
+        yield broke
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        return False
-    return True
+        broke.append(error)
 
 
 def _places(text: pycrdt.Text | pycrdt.XmlText) -> list[int]:

@@ -89,7 +89,6 @@ class House(PadStage):
         super().__init__()
         self.clock = clock
         self.is_honest = True  # Only honest editors' updates were let in.
-        self._is_loaded = False
 
     @property
     def log(self) -> NotesLog:
@@ -148,14 +147,6 @@ class House(PadStage):
         """Return every update that was accepted, in order."""
         return [event.update for _, event in self.history if hasattr(event, "update")]
 
-    def crash(self) -> None:
-        super().crash()
-        self._is_loaded = False
-
-    def restart(self) -> None:
-        super().restart()
-        self._is_loaded = True
-
     # ------------------------------------------------------------ what must hold at any moment
 
     def problems(self) -> tuple[list[str], bool]:
@@ -204,9 +195,7 @@ class House(PadStage):
     def _compare_sights(self, found: list[str], seen: Sight, others: Mapping[str, Sight]) -> bool:
         is_contested = False
         for name, other in others.items():
-            # Without a restart the live document took the very updates of the journal.
-            is_strict = self.is_honest or (name == "replayed" and not self._is_loaded)
-            if other.letters != seen.letters or (is_strict and other.whole != seen.whole):
+            if other.letters != seen.letters or (self.is_honest and other.whole != seen.whole):
                 found.append(f"{name}: it shows something else")
             is_contested |= other.whole != seen.whole
         return is_contested

@@ -102,8 +102,9 @@ class Round:
         who = self.rng.choice(USERS)
         editor = self._editor(who)
         doc = self.house.log.doc
-        if self.rng.random() < 0.3:
-            editor.take(doc.since(editor.doc.get_state()))
+        if self.rng.random() < 0.3 and not editor.take(doc.since(editor.doc.get_state())):
+            del self._editors[who]
+            return []
         for _ in range(self.rng.choice((1, 1, 1, 3))):
             if not scribble(self.rng, editor):
                 del self._editors[who]
