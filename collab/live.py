@@ -124,12 +124,20 @@ class LiveActor(Actor[Message, Entry]):
 
     def prepare(self, commands: Sequence[Message]) -> Awaitable[None] | None:
         """Have studied what must be, and load the old items that the batch's commands need."""
-        immediate = self._kind.immediate
+        kind, reader = self._kind, self._around.reader
+        immediate, load = kind.immediate, kind.load
         for message in commands:
             if type(message) is Do:
-                if type(message.command) not in immediate:
+                command = message.command
+                if type(command) in immediate:
+                    continue
+                if load is not None and kind.needs(self.state, command):
                     return self._prepare(commands)
             elif type(message) is Look:
+                command = message.query
+            else:
+                continue
+            if kind.study(self.state, command, message.caller, self.actor_id, reader) is not None:
                 return self._prepare(commands)
         return None
 

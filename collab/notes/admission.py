@@ -32,7 +32,7 @@ from collab.limits import (
 from collab.notes.errors import NotesMalformed, NotesMissingHistory, NotesTooLarge
 from collab.notes.repeating import repeats
 from collab.notes.state import NotesLog
-from protocol.yjs import NestingPlan, UpdateRefused, UpdateReport, walk
+from protocol.yjs import NestingPlan, Stroke, UpdateRefused, UpdateReport, walk
 
 
 @frozen
@@ -86,6 +86,14 @@ def judge(
         return UnknownHistory(is_foreign=False)
     _check_bounds(log, report, user_id, len(new_clients))
     return Admitted(new_clients, plan, rest)
+
+
+def level_for(log: NotesLog, update: bytes, stroke: Stroke, user_id: str) -> int | None:
+    """Return the level of a *stroke* that :func:`judge` would admit; None: ask it."""
+    if log.clients.get(stroke.client) != user_id or not log.doc.takes_strokes():
+        return None
+    level = log.doc.index.level_of(stroke)
+    return level if level is not None and log.doc.has_room(len(update)) else None
 
 
 def _plan(

@@ -13,8 +13,7 @@ the first reader of one at rest gets the saved bytes as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import pycrdt
@@ -24,14 +23,24 @@ from collab.errors import RateLimited
 from collab.limits import NOTES_BYTES_MAX, NOTES_RETRY_MS
 from collab.notes.errors import DocumentFault, NotesMalformed
 from collab.notes.guarding import no_panic as no_panic
+from collab.notes.guarding import observed as observed
 from collab.notes.halving import grouped, halve_steps
 from collab.notes.loading import OWN_LIMITS as OWN_LIMITS
-from collab.notes.loading import Allowance, Load, Weight, load_steps, weigh, weight_of
+from collab.notes.loading import (
+    STROKE_WEIGHT,
+    Allowance,
+    Load,
+    Weight,
+    load_steps,
+    weigh,
+    weight_of,
+)
 from collab.notes.replaying import REPLAYED_AT_ONCE, Live, replay_steps
 from protocol.yjs import (
     Id,
     NestingIndex,
     NestingPlan,
+    Stroke,
     UpdateRefused,
     UpdateReport,
     decode_state_vector,
@@ -42,22 +51,6 @@ from protocol.yjs.reader import varuint
 T = TypeVar("T")
 EMPTY: Final = b"\x00\x00"  # The update that changes nothing.
 _MEASURED_EVERY_BYTES: Final = 65_536
-
-
-@contextmanager
-def observed(
-    doc: pycrdt.Doc[Any], told: Callable[[pycrdt.TransactionEvent], None]
-) -> Iterator[None]:
-    """Tell *told* of every transaction that changes *doc*, until the end of the block.
-
-    An observed document is never freed: the library holds the observer, which holds the document,
-    where the garbage collector cannot see it.
-    """
-    subscription = doc.observe(told)
-    try:
-        yield
-    finally:
-        doc.unobserve(subscription)
 
 
 @frozen
@@ -115,6 +108,41 @@ class SharedDoc:
         live.added_bytes += len(update)
         self._ahead.append(update if sent is None else sent)
         return True
+
+    def apply_stroke(self, update: bytes, stroke: Stroke, level: int) -> None:
+        """Apply *update*, which is *stroke* and will lie on *level*, for the event being decided.
+
+        It is of a client who is known, and light.
+
+        Raises:
+          DocumentFault: it could not be applied. The document is unusable then.
+        """
+        live = self._opened()
+        doc = live.doc
+        with no_panic(), doc.transaction():
+            doc.apply_update(update)
+            state = doc.get_state()
+        client, end = stroke.client, stroke.end
+        if varuint(client) + varuint(end) not in state:
+            raise DocumentFault(f"client {client} did not advance to {end}")
+        live.load.add(STROKE_WEIGHT)
+        live.version += 1
+        live.clocks[client] = end
+        assert live.index is not None, "the level was asked of it"
+        live.index.commit_stroke(stroke, level)
+        live.whole = None
+        live.added_bytes += len(update)
+        self._ahead.append(update)
+
+    def takes_strokes(self) -> bool:
+        """Say whether a stroke can be applied at once."""
+        live = self._live
+        return (
+            live is not None
+            and live.index is not None
+            and not self._behind
+            and live.load.is_light(STROKE_WEIGHT)
+        )
 
     def _apply(self, live: Live, update: bytes, weight: Weight) -> tuple[bool, bytes]:
         """Apply *update*, or take what was readied; return if it is a change, and the clocks."""

@@ -15,13 +15,13 @@ from collab.errors import CollabError, RateLimited
 from collab.kind import Context, Outcome
 from collab.limits import NOTES_FITTED_AT_ONCE_BYTES, NOTES_RETRY_MS
 from collab.notes import branches
-from collab.notes.admission import Known, UnknownHistory, judge
+from collab.notes.admission import Known, UnknownHistory, judge, level_for
 from collab.notes.commands import EditNotes, NotesHalved, NotesUpdated
 from collab.notes.errors import NotesMalformed
 from collab.notes.fitting import Fitted, cuts_of, exhaust, fit_steps
 from collab.notes.state import HasNotes, NotesLog
 from collab.notes.writing import write
-from protocol.yjs import Id, UpdateRefused, UpdateReport, walk
+from protocol.yjs import Id, UpdateRefused, UpdateReport, read_stroke, walk
 
 _audit = logging.getLogger("collab.audit")
 
@@ -34,8 +34,15 @@ def edit(state: HasNotes, command: EditNotes, context: Context) -> Outcome:
       NotesBranched, NotesForeignClient: as the outcome's refusal: it was kept as a branch.
       DocumentFault: a crash; see ``collab.notes.document``.
     """
+    log, user_id = state.notes, context.caller.user_id
+    if (stroke := read_stroke(command.update)) is not None:
+        level = level_for(log, command.update, stroke, user_id)
+        if level is not None:
+            log.doc.apply_stroke(command.update, stroke, level)
+            event = NotesUpdated(update=command.update, new_clients=[], new_roots={})
+            return Outcome((event,), {})
     try:
-        outcome = _edit(state.notes, command, context)
+        outcome = _edit(log, command, context)
     except CollabError as refusal:
         _note(refusal, command, context)
         raise

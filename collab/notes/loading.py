@@ -59,6 +59,9 @@ class Weight(NamedTuple):
     ranges: int  # Deleted.
 
 
+STROKE_WEIGHT: Final = Weight(1, 0)
+
+
 def weigh(update: bytes) -> Weight:
     """Return the weight of *update* as its first and last bytes tell it, or more."""
     if len(update) < 2:

@@ -34,6 +34,7 @@ from protocol.yjs.frames import (
 from protocol.yjs.limits import CLIENT_LIMITS, WalkLimits
 from protocol.yjs.nesting import NestingIndex, NestingPlan
 from protocol.yjs.report import Id, RootKind, Run, Span, UpdateReport
+from protocol.yjs.stroke import Stroke, read_stroke
 from protocol.yjs.walker import walk, walk_steps
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "RootKind",
     "Run",
     "Span",
+    "Stroke",
     "SyncBody",
     "SyncStep1",
     "SyncStep2",
@@ -67,6 +69,7 @@ __all__ = [
     "encode_message",
     "encode_state_vector",
     "levels_shown",
+    "read_stroke",
     "walk",
     "walk_steps",
 ]

@@ -21,7 +21,7 @@ from protocol.yjs.report import Id, Run, Span, UpdateReport
 
 UNKNOWN: Final = 0
 _UNDER_WAY: Final = -1
-_IN_ROOT: Final = 2
+IN_ROOT: Final = 2
 
 
 def deeper(one: int, other: int) -> int:
@@ -101,9 +101,9 @@ class Resolver:
                     self._check_parent(parent)
                     level = (level | 1) + 1 + is_keyed
             elif left is None and right is None:
-                level = _IN_ROOT + is_keyed
+                level = IN_ROOT + is_keyed
             else:
-                level = self._look(left, stack) if left is not None else _IN_ROOT
+                level = self._look(left, stack) if left is not None else IN_ROOT
                 if right is not None:
                     other = self._look(right, stack)
                     waits = level == UNKNOWN or other == UNKNOWN
@@ -120,7 +120,7 @@ class Resolver:
         section = self.sections.get(client)
         if section is None or clock < section.known or clock < section.start:
             line = self._lines.get(client)
-            return line.level_at(clock) if line is not None else _IN_ROOT
+            return line.level_at(clock) if line is not None else IN_ROOT
         index = bisect_right(section.starts, clock) - 1
         level = section.levels[index]
         if level <= UNKNOWN:

@@ -68,6 +68,15 @@ class Line:
         """Say whether *clock* is the second half of a character."""
         return holds(self._halves, clock)
 
+    def grow(self, end: int, level: int) -> bool:
+        """Remember structs up to *end* on *level*; return whether that took a mark."""
+        is_new = self._levels[-1] != level
+        if is_new:
+            self._starts.append(self.end)
+            self._levels.append(level)
+        self.end = end
+        return is_new
+
     def extend(self, addition: Addition) -> None:
         """Remember *addition*."""
         assert self.end < addition.end, "a plan was committed twice, or after another"

@@ -23,7 +23,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from protocol.yjs._levels import UNKNOWN, Resolver, Section
+from protocol.yjs._levels import IN_ROOT, UNKNOWN, Resolver, Section, deeper
 from protocol.yjs._line import Addition, Line
 from protocol.yjs.errors import UpdateRefused
 from protocol.yjs.limits import (
@@ -34,6 +34,7 @@ from protocol.yjs.limits import (
     SLICE_UNITS,
 )
 from protocol.yjs.report import Id, Span, UpdateReport
+from protocol.yjs.stroke import Stroke
 
 
 class NestingPlan(NamedTuple):
@@ -90,6 +91,30 @@ class NestingIndex:
     def cuts(self, report: UpdateReport) -> list[Id]:
         """Return the second half of every character, of either, that *report*'s update cuts."""
         return sorted({half for half in self._splits(report) if half is not None})
+
+    def level_of(self, stroke: Stroke) -> int | None:
+        """Return the level that *stroke* would lie on; None: plan it as any other update.
+
+        A level means that :meth:`plan` would not refuse it, and would remember just that level.
+        """
+        lines = self._lines
+        line = lines.get(stroke.client)
+        if line is None or line.end != stroke.clock or self._has_halves:
+            return None
+        level = IN_ROOT if stroke.left is None else UNKNOWN
+        for ref in (stroke.left, stroke.right):
+            if ref is not None:
+                beside = lines.get(ref[0])
+                if beside is None or ref[1] >= beside.end:
+                    return None
+                level = deeper(level, beside.level_at(ref[1]))
+        if level & 1 or level >> 1 > self._nesting_max:
+            return None
+        return level if self._mark_count < self._marks_max else None
+
+    def commit_stroke(self, stroke: Stroke, level: int) -> None:
+        """Remember *stroke*, which is on *level* and was applied to the document."""
+        self._mark_count += self._lines[stroke.client].grow(stroke.end, level)
 
     def plan(self, report: UpdateReport) -> NestingPlan:
         """Return what *report*'s update would add. Changes nothing.

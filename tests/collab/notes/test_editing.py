@@ -394,3 +394,27 @@ async def test_a_large_update_is_read_in_slices(pad: PadStage) -> None:
     with pytest.raises(NotesMalformed):
         await pad.act("ann", refused)
     assert refused.study.refusal is not None
+
+
+def test_strokes_are_events_like_others(pad: PadStage) -> None:
+    """[N13.9] Journaled, replayed, refused to others, known when sent again, bounded."""
+    ann, ben = Editor(1), Editor(2)
+    pad.edit("ann", ann.write(0, "hello "))
+    for word in ("wide ", "world"):
+        pad.edit("ann", ann.write(len(ann.text), word))
+    assert [event.new_clients for _stamp, event in pad.history] == [[1], [], []]
+    last = pad.history[-1][1].update
+    assert pad.edit("ann", last) == {}
+    assert len(pad.history) == 3  # Known: no event.
+    forged = b.one(b.text("evil", origin=(1, 15)), clock=16)
+    with pytest.raises(NotesForeignClient):
+        pad.edit("ben", forged)
+    whole = pad.whole
+    pad.crash()
+    assert (pad.whole, pad.text()) == (whole, "hello wide world")
+    ben.take(whole)
+    pad.edit("ben", ben.write(0, "Oh, "))
+    assert pad.text() == "Oh, hello wide world"
+    gap = b.one(b.text("late", origin=(1, 15)), clock=20)
+    with pytest.raises(NotesMissingHistory):
+        pad.edit("ann", gap)
