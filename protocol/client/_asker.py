@@ -39,6 +39,9 @@ _TRY_AGAIN: Final[Mapping[str, bool]] = MappingProxyType(
     {
         "overloaded": False,  # Nothing was done.
         "rate_limited": False,
+        # The token ran out before the fresh one was through. The call may be a retry of one that
+        # has happened: to pass this on as a refusal could be untrue.
+        "unauthenticated": False,
         "unavailable": True,  # It may have happened.
         "deadline_exceeded": True,
     }

@@ -30,8 +30,7 @@ FOLLOWED: Final = (
     (CHAT, frozenset({"members", "messages"})),
 )
 ROOT: Final = "t"
-# ``unauthenticated``: the token ran out before the fresh one was through.
-_ENDINGS: Final = frozenset({"permission_denied", "concluded", "unauthenticated"})
+_ENDINGS: Final = frozenset({"permission_denied", "concluded"})
 _RETRY_S: Final = 8.0  # Before following again what was ended for good.
 _CALL_TIMEOUT_S: Final = 60.0
 
@@ -211,8 +210,6 @@ class Device:
             except EditsRefused as refused:
                 self._judge.count("edits_refused")
                 self._judge.trace("edits refused", self.name, target, refused.edits.code)
-                if refused.edits.code == "unauthenticated":
-                    raise  # There was no fresh state to go on from: open the document anew.
             else:
                 saved |= unsaved
                 self._judge.count("acknowledged", len(unsaved))

@@ -33,11 +33,18 @@ class DiskFault(Enum):
 
 
 class Disk:
-    """What is durable. *on_stored* is told of each batch in the moment in which it is."""
+    """What is durable.
 
-    def __init__(self, on_stored: Callable[[Batch], None]) -> None:
+    *on_stored* is told of each batch in the moment in which it is, *on_known* of each target and
+    seq when a server is.
+    """
+
+    def __init__(
+        self, on_stored: Callable[[Batch], None], on_known: Callable[[str, int], None]
+    ) -> None:
         self.contents = MemoryStore(epoch="e1")
         self.faults: deque[DiskFault] = deque()
+        self.on_known = on_known
         self._on_stored = on_stored
 
     async def store(self, batch: Batch) -> None:
@@ -80,6 +87,7 @@ class DiskStore(MemoryStore):
         await self._wait(0.0)
         if fault is DiskFault.STORED:
             raise SimulatedFault("after storing")
+        self._disk.on_known(batch.actor_id, batch.first_seq + len(batch.payloads) - 1)
 
     async def head(self, actor_id: str) -> Head:
         await self._read()

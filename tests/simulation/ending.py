@@ -24,8 +24,6 @@ _NOTES: Final = frozenset({"notes", "presence"})  # What a live document follows
 async def settle(world: World) -> None:
     """Wait until nothing is missing; note what still is after ``SETTLE_S``; compare everything."""
     end_s = trio.current_time() + SETTLE_S
-    if world.judge.counts.get("disk_faults"):
-        await _nudge(world)
     while (missing := _missing(world)) and trio.current_time() < end_s:  # noqa: ASYNC110
         await trio.sleep(_LOOK_S)
     if missing:
@@ -34,18 +32,6 @@ async def settle(world: World) -> None:
     _check_snapshots(world)
     for target in TARGETS:
         _check_notes(world, target)
-
-
-async def _nudge(world: World) -> None:
-    """Wake the signals of batches that were stored although their append failed.
-
-    Nobody else does until the next signal is stored: a known gap of the server.
-    """
-    await trio.sleep(10.0)
-    while not world.server.is_up:  # noqa: ASYNC110 -- virtual time, and nothing signals it
-        await trio.sleep(_LOOK_S)
-    assert world.server.app is not None
-    world.server.app.signals.wake()
 
 
 def _missing(world: World) -> str | None:

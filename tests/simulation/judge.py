@@ -6,7 +6,7 @@ S2   a write with one key has one effect, and every answer to it is that effect'
 S3   a refused write has no effect
 S4   a follower gets exactly its topics' events, in order; a gap only with an explicit reset;
      what was taken back is not shown any more
-S5   nothing is accepted from, and nothing sent to, whom the newest published state shuts out
+S5   nothing is accepted from, and nothing sent to, whom the newest committed state shuts out
 S6   what is held for one connection, and the ring of recent events, stay within their bounds
 S7   in the end everybody holds the same document, with all that was acknowledged in it
 S8   in the end everybody who may follow is up to date, and every answer has come
@@ -61,8 +61,8 @@ class Wiretap:
 
 
 @define
-class _Released:
-    """The newest seq that a server has let out, and what it was before this moment."""
+class _Known:
+    """The newest seq of which a server knows that it is durable, and what it was before."""
 
     at_s: float = -1.0
     seq: int = 0
@@ -78,7 +78,7 @@ class Judge:
         self.histories: dict[str, History] = {}
         self.counts: dict[str, int] = {}
         self.snapshots: list[tuple[str, str, int, Mapping[str, Any]]] = []
-        self._released: dict[str, _Released] = {}
+        self._known: dict[str, _Known] = {}
         self._trace = hashlib.blake2b(digest_size=12)
         self._kinds = {kind.name: kind for kind in BUILT_IN}
         self._looks: Mapping[type, Callable[[Wiretap, Any], None]] = {
@@ -137,6 +137,14 @@ class Judge:
             ):
                 self.fault("S5", f"accepted {action} of {entry.by} at {batch.actor_id} {seq}")
 
+    def known(self, target: str, seq: int) -> None:
+        """The server is told that *target* is durable up to *seq*: it acts on it from now on."""
+        known = self._known.setdefault(target, _Known())
+        now_s = trio.current_time()
+        if now_s > known.at_s:
+            known.at_s, known.seq_before = now_s, known.seq
+        known.seq = max(known.seq, seq)
+
     # ------------------------------------------------------------ the server's ends
 
     def received(self, tap: Wiretap, payload: bytes) -> None:
@@ -163,7 +171,6 @@ class Judge:
         history = self.history(target)
         if reply.seq is not None:
             self._check_durable(target, reply.seq, f"answer to {op}")
-            self._release(target, reply.seq)
         if op == "messages.page":
             for message in reply.value["messages"]:
                 newest = max([message["id"], *message["edits"]])
@@ -172,7 +179,7 @@ class Judge:
             self._check_access(tap, history, op, 0, f"answer to {op}")
 
     def _saw_events(self, tap: Wiretap, events: Events) -> None:
-        history, since = self.history(events.target), self._shown_before(events.target)
+        history, since = self.history(events.target), self._known_before(events.target)
         self._check_durable(events.target, events.seq, "frame of events")
         for event in events.events:
             what = f"event {event['seq']} of {event['topic']}"
@@ -180,14 +187,12 @@ class Judge:
             self._check_access(tap, history, f"read:{event['topic']}", event["seq"], what)
             if event["seq"] <= history.seq and not history.shows(event, since=since):
                 self.fault("S4", f"{what} of {events.target} is not shown as it was stored")
-        self._release(events.target, events.seq)
 
     def _saw_snapshot(self, tap: Wiretap, shown: Snapshot | Reset) -> None:
         history = self.history(shown.target)
         self._check_durable(shown.target, shown.seq, "snapshot")
         for topic in sorted(shown.topics):
             self._check_access(tap, history, f"read:{topic}", shown.seq, f"snapshot of {topic}")
-        self._release(shown.target, shown.seq)
 
     def _saw_resumed(self, _tap: Wiretap, resumed: Resumed) -> None:
         self._check_durable(resumed.target, resumed.seq, "place to resume at")
@@ -208,25 +213,18 @@ class Judge:
     ) -> None:
         """Whoever is sent something must be permitted by the state it shows, or by a newer one.
 
-        Never by one older than what anybody was shown before this moment.
+        Never by one older than what the server knew to be durable before this moment.
         """
-        since = max(self._shown_before(history.target), seq)
+        since = max(self._known_before(history.target), seq)
         if not history.is_permitted(tap.user, action, since=since, until=history.seq):
             self.fault("S5", f"{what} of {history.target} sent to {tap.user}, out since {since}")
 
-    def _shown_before(self, target: str) -> int:
-        """Return the newest seq of *target* that anybody was shown before this moment."""
-        released = self._released.get(target)
-        if released is None:
+    def _known_before(self, target: str) -> int:
+        """Return the newest seq that the server was told is durable before this moment."""
+        known = self._known.get(target)
+        if known is None:
             return 0
-        return released.seq_before if released.at_s >= trio.current_time() else released.seq
-
-    def _release(self, target: str, seq: int) -> None:
-        released = self._released.setdefault(target, _Released())
-        now_s = trio.current_time()
-        if now_s > released.at_s:
-            released.at_s, released.seq_before = now_s, released.seq
-        released.seq = max(released.seq, seq)
+        return known.seq_before if known.at_s >= trio.current_time() else known.seq
 
     # ------------------------------------------------------------ the clients
 
@@ -258,8 +256,6 @@ class Judge:
         """A client's write was refused, for good."""
         self.count("refused")
         self.trace("refused", user, target, op, key, code)
-        if code == "unauthenticated":
-            return  # The token ran out before the fresh one was through: it may have happened.
         if code in ("internal", "bad_request", "unknown_op", "unknown_target"):
             self.fault("S8", f"{op} of {user} at {target} was answered {code}")
         if (user, key) in self.history(target).seq_by_key:

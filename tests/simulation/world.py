@@ -50,7 +50,7 @@ class World:
         self.rng = Random(f"world {script.seed}")
         self.agenda = Agenda()
         self.judge = Judge()
-        self.disk = Disk(self.judge.stored)
+        self.disk = Disk(self.judge.stored, self.judge.known)
         self.jump_ms = 0
         self.links: dict[int, Link] = {}  # The newest of each device.
         self.refused_until_s = [0.0] * len(DEVICES)

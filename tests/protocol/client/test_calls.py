@@ -68,7 +68,7 @@ async def test_a_refusal_is_raised_with_its_code(client: Client, server: Server)
     assert await client.call("log:1", "append", {"data": 1}) == 1
 
 
-@pytest.mark.parametrize("code", ["overloaded", "rate_limited", "unavailable"])
+@pytest.mark.parametrize("code", ["overloaded", "rate_limited", "unavailable", "unauthenticated"])
 async def test_a_retryable_answer_is_tried_again_after_its_delay(
     client: Client, server: Server, code: str
 ) -> None:
