@@ -168,7 +168,14 @@ class SharedDoc:
 
     def is_light(self, update: bytes) -> bool:
         """Say whether *update*, whatever it is, is applied in some milliseconds at most."""
-        return self._opened().load.is_light(weigh(update))
+        return self._is_light(weigh(update))
+
+    def _is_light(self, weight: Weight) -> bool:
+        load = self._opened().load
+        if load.is_light(weight) and not load.is_stale:
+            return True
+        load.fit(self.whole())
+        return load.is_light(weight)
 
     def ready_steps(
         self, update: bytes, report: UpdateReport
@@ -182,7 +189,7 @@ class SharedDoc:
           DocumentFault: it cannot be built.
         """
         live = self._opened()
-        if live.load.is_light(weight_of(report)) or report.missing_from(live.clocks):
+        if self._is_light(weight_of(report)) or report.missing_from(live.clocks):
             return None
         version, whole = live.version, self.whole()
         with no_panic():
@@ -204,7 +211,7 @@ class SharedDoc:
         if readied is not None:
             if readied.live is not live or readied.version != live.version:
                 raise RateLimited("the document has changed meanwhile", NOTES_RETRY_MS)
-        elif not live.load.is_light(weight_of(report)):
+        elif not self._is_light(weight_of(report)):
             try:
                 readied = exhaust(self.ready_steps(update, report))
             except UpdateRefused as refusal:

@@ -46,10 +46,12 @@ OWN_LIMITS: Final = WalkLimits(  # It was checked piece by piece, and only has t
     clock_leap_max=CLOCK_MAX - 1,
     roots_max=4 * NOTES_BYTES_MAX,
 )
-_SLICE_S: Final = 0.003
+SLICE_S: Final = 0.003
 _KEYSTROKE_BYTES: Final = 48  # So small that what it deletes cuts little.
 _KEYSTROKE_RANGES: Final = 1
-_STRUCT_BYTES: Final = 5  # The least that a struct with a place takes.
+_STALE_ITEMS: Final = 8_192
+_STRUCT_BYTES: Final = 5  # The least that a struct with a place takes in an update,
+_ITEM_BYTES: Final = 4  # and an item of a list, deleted, in a whole document.
 
 
 class Weight(NamedTuple):
@@ -87,6 +89,15 @@ class Load:
 
     items: int = 0  # Of all lists together.
     _passed: int = field(init=False, default=0)  # By light updates since it was proven.
+    _known: int = field(init=False)  # So many they were when that was found out.
+
+    def __attrs_post_init__(self) -> None:
+        self._known = self.items
+
+    @property
+    def is_stale(self) -> bool:
+        """True if many more items may have come since; :meth:`fit` finds out, in a millisecond."""
+        return self.items > 2 * self._known + _STALE_ITEMS
 
     def is_light(self, weight: Weight) -> bool:
         """Say whether an update can be applied at once: a bounded time, whatever it is."""
@@ -97,13 +108,15 @@ class Load:
             and self._passed + passes <= NOTES_PASSED_UNPROVEN
         )
 
-    def add(self, weight: Weight) -> int:
-        """Count an update that is applied now; return how many items it passes at most."""
-        passes = weight.structs * (self.items + weight.structs)
-        self._passed += passes
+    def add(self, weight: Weight) -> None:
+        """Count an update that is applied now."""
+        self._passed += weight.structs * (self.items + weight.structs)
         # Every struct cuts two others, every range of deletions too.
         self.items += 2 * (weight.structs + weight.ranges)
-        return passes
+
+    def fit(self, whole: bytes) -> None:
+        """Note that the document is encoded as *whole*: what was typed has become few items."""
+        self.items = self._known = min(self.items, len(whole) // _ITEM_BYTES + 1)
 
 
 @define
@@ -156,7 +169,7 @@ def load_steps(
         if allowance is not None:
             allowance.spend(took_s, piece.weight)
         slice_s += took_s
-        if slice_s > _SLICE_S:
+        if slice_s > SLICE_S:
             yield
             slice_s = 0.0
     return doc, Load(items)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from typing import Any, Final
 
 import pycrdt
 
-from collab.limits import NOTES_PASSED_AT_ONCE
 from collab.notes.guarding import no_panic
-from collab.notes.loading import OWN_LIMITS, Load, load_steps, weigh, weight_of
+from collab.notes.loading import OWN_LIMITS, SLICE_S, Load, Weight, load_steps, weigh, weight_of
 from protocol.yjs import NestingIndex, walk_steps
 
 REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
@@ -45,13 +45,12 @@ class Live:
 def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
     """Apply updates that were let in before, as they were applied then."""
     applied: list[bytes] = []
-    room = NOTES_PASSED_AT_ONCE
+    started = time.thread_time()
     for update in behind:
-        weight = weigh(update)
-        if not live.load.is_light(weight):
-            weight = weight_of((yield from walk_steps(update, OWN_LIMITS)))
+        is_light = live.load.is_light(weigh(update)) and not live.load.is_stale
+        weight = weigh(update) if is_light else (yield from _weight_steps(live, update))
         if live.load.is_light(weight):
-            room -= live.load.add(weight) + len(update)
+            live.load.add(weight)
             with no_panic():
                 live.doc.apply_update(update)
         else:
@@ -60,13 +59,21 @@ def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
             yield
             live.doc, live.load = yield from load_steps(both, None)
         applied.append(update)
-        if len(applied) == REPLAYED_AT_ONCE or room <= 0:
-            yield
+        if len(applied) == REPLAYED_AT_ONCE or time.thread_time() - started > SLICE_S:
             _note_held_back(live, applied)
-            applied, room = [], NOTES_PASSED_AT_ONCE
+            applied.clear()
             yield
+            started = time.thread_time()
     _note_held_back(live, applied)
     yield
+
+
+def _weight_steps(live: Live, update: bytes) -> Generator[None, None, Weight]:
+    """Return what *update* weighs exactly, with the document's own load looked up anew."""
+    with no_panic():
+        live.load.fit(live.doc.get_update())
+    yield
+    return weight_of((yield from walk_steps(update, OWN_LIMITS)))
 
 
 def _note_held_back(live: Live, applied: list[bytes]) -> None:
