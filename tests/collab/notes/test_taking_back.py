@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from collab.errors import Conflict
+from collab.errors import Conflict, LimitExceeded
 from collab.limits import NOTES_UNDO_PAUSE_MS
-from collab.notes.commands import RedoNotes, RestoreNotes, UndoNotes
+from collab.notes.commands import EditNotes, NotesAt, RedoNotes, RestoreNotes, UndoNotes
 from tests.collab.notes.pad import Editor, PadStage
 from tests.protocol.yjs import building as b
 
@@ -64,3 +66,23 @@ async def test_a_child_of_deleted_words_keeps_nobody_from_undoing() -> None:
     assert sorted(pad.text()) == ["h", "i", "z"]
     await pad.act("ann", RestoreNotes(seq=2))
     assert sorted(pad.text()) == ["a", "b", "h", "i"]
+
+
+async def test_what_would_take_for_ever_as_it_came_is_seen_and_restored_in_a_moment() -> None:
+    """[N5.18] Words of two at one place: built anew they take a moment, one by one they do not."""
+    pad, count = PadStage(), 3_000
+    pad.edit("ann", b.one(b.text("hello"), client=99))
+    for client in (10, 20):
+        structs = [b.text("a") for _ in range(count)]
+        await pad.act("eve", EditNotes(update=b.update(b.section(client, 0, *structs))))
+    assert len(pad.text()) == 2 * count + 5
+    started = time.process_time()
+    seen = await pad.look("ann", NotesAt(seq=pad.seq))
+    assert len(seen["text"]["t"]) == 2 * count + 5
+    await pad.act("ann", RestoreNotes(seq=1))
+    assert pad.text() == "hello"
+    await pad.act("ann", UndoNotes())
+    assert len(pad.text()) == 2 * count + 5
+    with pytest.raises(LimitExceeded):
+        await pad.act("eve", UndoNotes())
+    assert time.process_time() - started < 10, "some seconds on a busy machine, not minutes"
