@@ -27,7 +27,7 @@ from tests.fuzz.tally import SHOWN_BYTES_MAX, STALL_MS, Finding, Tally
 from tests.fuzz.trace import Trace
 
 _CHECKED_EVERY: Final = 150  # Updates, and at the end of a round.
-_ROUND_CPU_S: Final = 60  # The longest round takes 5: one that takes so long hangs.
+_STEP_CPU_S: Final = 20  # Or check: one that takes so long hangs.
 _WARM_UPDATES: Final = 5_000  # After so many the memory of the process is compared with itself,
 _WEIGHED_EVERY: Final = 1_000  # as often as that, between rounds.
 
@@ -47,7 +47,6 @@ class Player:
 
     async def play(self, number: int) -> Tally:
         """Play round *number* and return its counts."""
-        _allow_cpu(_ROUND_CPU_S)
         counts = await self._round(number)
         counts.slowest_gc_ms, self._clock.slowest_gc_ms = self._clock.slowest_gc_ms, 0.0
         self._played += counts.updates
@@ -64,6 +63,7 @@ class Player:
         with closing(Trace(self._trace)) as trace:
             while counts.updates < length:
                 for step in drawn.steps():
+                    _allow_cpu(_STEP_CPU_S)
                     trace.plays(step.who, step.update, step.command)
                     outcome = await play_step(house, step)
                     trace.ended(outcome)
@@ -104,6 +104,7 @@ class Player:
 
     def _check(self, counts: Tally, number: int, house: House) -> None:
         """Check what must hold at any moment."""
+        _allow_cpu(_STEP_CPU_S)
         problems, is_contested = house.problems()
         counts.checkpoints += 1
         counts.contested += is_contested
