@@ -60,6 +60,7 @@ NO_UPDATE: Final = b"\x00\x00"  # No structs, no deletions.
 NO_STATE: Final = b"\x00"  # The state vector of an empty document.
 NOBODY: Final = b"\x00"  # An awareness update about no client.
 READ_ONLY: Final = "read-only"
+_NOTHING: Final = object()  # Equal to no update.
 
 
 class Visit(Host):
@@ -318,9 +319,9 @@ class Visit(Host):
 
     def event_bytes(self, frame: EventFrame) -> bytes:
         """Return the frame's updates, shared by all who speak alike; none to who sent them."""
-        if self._own and self._is_own(frame):
-            return b""
-        return self._dialect.events(frame)
+        if self._own:
+            frame = self._without_own(frame)
+        return self._dialect.events(frame) if frame.events else b""
 
     def send_frame(self, frame: bytes) -> None:
         """Send whole frames, or end a client that is too slow for them."""
@@ -352,12 +353,15 @@ class Visit(Host):
         if self._leap is not None:
             self._leap.set()
 
-    def _is_own(self, frame: EventFrame) -> bool:
-        own = [self._own.pop(seq) for seq in list(self._own) if seq <= frame.seq]
-        if len(frame.events) != 1 or not own:
-            return False
-        update: object = frame.events[0]["data"].get("update")
-        return update == own[-1]
+    def _without_own(self, frame: EventFrame) -> EventFrame:
+        """Return *frame* without the updates that this client sent itself."""
+        own, events = self._own, frame.events
+        others = [e for e in events if own.get(e["seq"], _NOTHING) != e["data"].get("update")]
+        for seq in [seq for seq in own if seq <= frame.seq]:
+            del own[seq]
+        if len(others) == len(events):
+            return frame
+        return EventFrame(frame.target, frame.after, frame.seq, others)
 
     def _tell_presence(
         self, sessions: Mapping[str, Mapping[str, Any] | None], *, is_full: bool

@@ -78,6 +78,23 @@ async def test_what_another_wrote_at_the_same_seq_is_not_withheld() -> None:
         assert updates_in(await ann.heard()) == [b"theirs"]
 
 
+async def test_ones_own_update_is_withheld_from_among_others() -> None:
+    """[D2.2] Also when several were committed together."""
+    async with open_doors() as doors:
+        ann, bob = await doors.synced("ann"), await doors.synced("bob")
+        for client in (ann, bob):
+            await client.heard()
+        doors.gateway.holds = True
+        ann.send(SyncUpdate(b"mine"))
+        await trio.testing.wait_all_tasks_blocked()
+        call = doors.gateway.held.pop()
+        doors.gateway.updates += [b"theirs", b"mine", b"later"]
+        call.reply({}, seq=2)
+        doors.gateway.publish(0, [b"theirs", b"mine", b"later"])
+        assert updates_in(await ann.heard()) == [b"theirs", b"later"]
+        assert updates_in(await bob.heard()) == [b"theirs", b"mine", b"later"]
+
+
 async def test_an_empty_answer_is_no_edit() -> None:
     """[D2.1] A client that has nothing for us causes no call."""
     async with open_doors() as doors:
