@@ -198,7 +198,9 @@ class Follower:
                 page, seq = missed[:limit], missed[:limit][-1][0]
             else:
                 after = subscription.seq
-                records = await journal.read(self._actor.actor_id, after=after, limit=limit)
+                stored = await journal.read(self._actor.actor_id, after=after, limit=limit)
+                # What is durable may not be released yet: it may be what shuts out this reader.
+                records = [record for record in stored if record.seq <= hub.seq]
                 if not records:
                     return False  # The journal ends before the hub's ring begins: start over.
                 page = await self._actor.bodies(records, self._topics)
