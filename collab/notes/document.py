@@ -28,9 +28,9 @@ from collab.notes.halving import grouped, halve_steps
 from collab.notes.loading import OWN_LIMITS as OWN_LIMITS
 from collab.notes.loading import (
     STROKE_WEIGHT,
-    Allowance,
     Load,
     Weight,
+    load_both_steps,
     load_steps,
     weigh,
     weight_of,
@@ -195,7 +195,7 @@ class SharedDoc:
         with no_panic():
             both = pycrdt.merge_updates(whole, update)
         yield
-        doc, load = yield from load_steps(both, Allowance())
+        doc, load = yield from load_both_steps(whole, both)
         with no_panic():
             is_change = doc.get_update() != whole
         return Readied(update, live, version, doc, load, is_change)

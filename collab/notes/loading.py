@@ -11,6 +11,7 @@ the library encodes it, and seconds when the second one's are applied to the fir
 
     Load       how much the next update may have to pass: light ones are applied as they are
     load_steps builds a document from an update in slices; with an allowance, it gives up
+    load_both_steps  the same, for an update and the document that it comes to
 
 What is not light is applied to a new document, built from both; what that costs beyond the
 ordinary is measured in CPU time, since nothing else tells: see ``Allowance``.
@@ -18,6 +19,7 @@ ordinary is measured in CPU time, since nothing else tells: see ``Allowance``.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 from typing import Any, Final, NamedTuple
@@ -49,6 +51,7 @@ OWN_LIMITS: Final = WalkLimits(  # It was checked piece by piece, and only has t
 SLICE_S: Final = 0.003
 _KEYSTROKE_BYTES: Final = 48  # So small that what it deletes cuts little.
 _KEYSTROKE_RANGES: Final = 1
+_UNSTEADY: Final = 1.2  # The same work takes so much longer at times.
 _STALE_ITEMS: Final = 8_192
 _STRUCT_BYTES: Final = 5  # The least that a struct with a place takes in an update,
 _ITEM_BYTES: Final = 4  # and an item of a list, deleted, in a whole document.
@@ -128,7 +131,8 @@ class Allowance:
     """
 
     clock: Callable[[], float] = time.thread_time
-    _left_s: float = field(init=False, default=NOTES_SCAN_S)
+    over_max_s: float = NOTES_SCAN_S
+    over_s: float = field(init=False, default=0.0)  # Beyond the ordinary share, so far.
 
     def spend(self, seconds: float, weight: int) -> None:
         """Note that *weight* structs took *seconds*.
@@ -136,8 +140,8 @@ class Allowance:
         Raises:
           UpdateRefused: ``too_entangled``.
         """
-        self._left_s -= seconds - weight * NOTES_STRUCT_S
-        if self._left_s < 0:
+        self.over_s += seconds - weight * NOTES_STRUCT_S
+        if self.over_s > self.over_max_s:
             raise UpdateRefused("too_entangled", "too many changes cross at one place")
 
 
@@ -173,3 +177,26 @@ def load_steps(
             yield
             slice_s = 0.0
     return doc, Load(items)
+
+
+def load_both_steps(
+    whole: bytes, both: bytes
+) -> Generator[None, None, tuple[pycrdt.Doc[Any], Load]]:
+    """Return a new document from *both*: a document's state *whole*, and an update.
+
+    If the document itself took its allowance already, which many small updates can make it do, the
+    update is held only for what it adds: nobody shuts others out of a document.
+
+    Raises:
+      UpdateRefused: ``too_entangled``.
+      DocumentFault: the library failed.
+    """
+    try:
+        return (yield from load_steps(both, Allowance()))
+    except UpdateRefused:
+        alone = Allowance(over_max_s=math.inf)
+        yield from load_steps(whole, alone)
+        if alone.over_s < NOTES_SCAN_S / 2:
+            raise
+    over_max_s = alone.over_s * _UNSTEADY + NOTES_SCAN_S / 2
+    return (yield from load_steps(both, Allowance(over_max_s=over_max_s)))

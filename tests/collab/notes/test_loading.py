@@ -6,6 +6,7 @@ import gc
 import time
 from itertools import pairwise
 
+import pycrdt
 import pytest
 from attrs import frozen
 
@@ -137,6 +138,17 @@ def test_an_allowance_is_what_structs_take_and_a_rest() -> None:
     exhaust(load_steps(update, Allowance(clock=Ticks(NOTES_SCAN_S / 100, []))))
     with pytest.raises(UpdateRefused, match="too_entangled"):
         exhaust(load_steps(update, Allowance(clock=Ticks(NOTES_SCAN_S / 10, []))))
+
+
+def test_a_tangled_document_is_still_written_in() -> None:
+    """[N3.17] Whoever tangled it, by small updates, shuts nobody else out, and cannot go on."""
+    whole = pycrdt.merge_updates(b.one(b.text("hello" * 200)), crossing(9, 3_000))
+    doc, honest, hostile = SharedDoc(whole), typed(10, 1_000), crossing(11, 6_000)
+    readied = exhaust(doc.ready_steps(honest, walk(honest)))
+    assert readied is not None
+    assert readied.is_change
+    with pytest.raises(UpdateRefused, match="too_entangled"):
+        exhaust(doc.ready_steps(hostile, walk(hostile)))
 
 
 def test_opening_that_is_dropped_half_way_loses_nothing() -> None:
