@@ -46,6 +46,7 @@ TOPIC: Final = "notes"
 HALVED: Final = NotesHalved.TAG
 SAVE_TIMEOUT_S: Final = 10.0
 RETRY_S: Final = 0.5  # After an answer that allows another attempt; it doubles.
+_RETRY_MAX_S: Final = 30.0
 
 
 class LiveNotes:
@@ -68,6 +69,7 @@ class LiveNotes:
         self._send_end: ClientError | None = None  # and why nothing can be sent.
         self._refusals: deque[RefusedEdits] = deque(maxlen=NOTES_REFUSALS_MAX)
         self._meanwhile: list[bytes] | None = None  # What comes while a rebuild is fetched.
+        self._is_astray = False  # It holds what was refused, and cannot be rebuilt yet.
         self._sessions: dict[str, Mapping[str, Any] | None] = {}
         self._brought_along = state is not None
         self.rebuilds = 0
@@ -91,7 +93,8 @@ class LiveNotes:
     @property
     def is_saved(self) -> bool:
         """Everything that was written here is on the server's disk, or was refused."""
-        return not self._unsent and self._meanwhile is None and not self._brought_along
+        is_settled = self._meanwhile is None and not self._is_astray
+        return not self._unsent and is_settled and not self._brought_along
 
     def unsaved(self) -> RefusedEdits:
         """Return what is not saved, as it would be handed out if it were refused."""
@@ -291,7 +294,27 @@ class LiveNotes:
         return None
 
     async def _refuse(self, code: str, message: str) -> None:
-        """Take back everything that is not saved: later edits build on the refused ones."""
+        """Take back everything that is not saved: later edits build on the refused ones.
+
+        Without a state to rebuild from, this replica holds words that nobody else has: it asks
+        until it may read again, or until it is told that it is shut out.
+        """
+        delay_s = RETRY_S
+        self._is_astray = True
+        while self._is_astray:
+            state = await self._rebuild_fresh()
+            self._is_astray = state is None and self._end is None
+            if state is None:
+                state = self._doc.get_update()
+            if self._unsent:
+                self._refusals.append(RefusedEdits(code, message, self._unsent.clear(), state))
+            self._changed.unpark_all()
+            if self._is_astray:
+                await trio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _RETRY_MAX_S)
+
+    async def _rebuild_fresh(self) -> bytes | None:
+        """Go on with the server's document; return what was here. None: it may not be read."""
         self._meanwhile = []
         try:
             fresh = await self._fetch()
@@ -301,11 +324,10 @@ class LiveNotes:
             for update in meanwhile:
                 self._take_update(update, may_cut=True)
         except CallFailed:
-            state = self._doc.get_update()  # Shut out: there is no state to rebuild from.
+            return None
         finally:
             self._meanwhile = None
-        self._refusals.append(RefusedEdits(code, message, self._unsent.clear(), state))
-        self._changed.unpark_all()
+        return state
 
     async def _fetch(self) -> bytes:
         """Return the server's whole document. Raises: CallFailed, we may not read it."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import trio
+import trio.testing
 from pycrdt import Doc, Text, XmlFragment
 
 from collab.client import CollabClient, EditsRefused, LiveNotes, NotesEnded, connect
-from protocol.client import ConnectionState
+from protocol.client import Client, ConnectionState, Follower
+from protocol.errors import CallFailed
 from tests.collab.client.conftest import Cable, Connecting
 from tests.integration.served import Served, served
 
@@ -249,3 +252,45 @@ async def test_writers_on_bad_lines_end_with_one_text(tmp_path: Path) -> None:
                 for number in range(3):
                     writing.start_soon(write, number)
     assert len(set(texts.values())) == 1
+
+
+class _Wire:
+    """A client whose edits are refused, and who may not read for a while."""
+
+    def __init__(self, tries: int) -> None:
+        self.tries = tries
+
+    async def wait_state(self, *states: ConnectionState) -> ConnectionState:
+        await trio.lowlevel.checkpoint()
+        return states[0]
+
+    async def ask(self, *_what: object) -> object:
+        await trio.lowlevel.checkpoint()
+        raise CallFailed("permission_denied", "not yours to write")
+
+    async def call(self, *_what: object, **_how: object) -> object:
+        await trio.lowlevel.checkpoint()
+        if self.tries:
+            self.tries -= 1
+            raise CallFailed("unauthenticated", "not now")
+        theirs = Doc[Any]()
+        theirs.get(ROOT, type=Text).insert(0, "theirs")
+        return {"update": theirs.get_update()}
+
+
+async def test_a_refused_replica_is_rebuilt_as_soon_as_it_may_read(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
+) -> None:
+    """[L6.9] Until then nothing counts as saved; every refusal hands out what it took back."""
+    notes = LiveNotes(cast("Client", _Wire(3)), "meeting:m", cast("Follower", None), None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(notes.send)
+        notes.text(ROOT).insert(0, "mine")
+        with pytest.raises(EditsRefused):
+            await notes.saved()
+        assert (str(notes.text(ROOT)), notes.is_saved) == ("mine", False)
+        notes.text(ROOT).append(" too")
+        await trio.sleep(10)
+        assert (str(notes.text(ROOT)), notes.is_saved) == ("theirs", True)
+        assert [refused.code for refused in notes.refused] == ["permission_denied"]
+        nursery.cancel_scope.cancel()
