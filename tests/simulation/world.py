@@ -47,12 +47,13 @@ class World:
 
     def __init__(self, script: Script) -> None:
         self.knobs: Knobs = script.knobs
-        self.rng = Random(f"world {script.seed}")
+        self.seed = script.seed
         self.agenda = Agenda()
         self.judge = Judge()
         self.disk = Disk(self.judge.stored, self.judge.known)
         self.jump_ms = 0
         self.links: dict[int, Link] = {}  # The newest of each device.
+        self.connections = [0] * len(DEVICES)  # Of each device, so far.
         self.refused_until_s = [0.0] * len(DEVICES)
         self.devices = [
             Device(n, user, self.judge, Random(f"{script.seed} {n}"), self.knobs, self._reach(n))
@@ -67,14 +68,19 @@ class World:
         """Return the server's wall clock, which jumps."""
         return NOW_MS + round(trio.current_time() * 1000) + self.jump_ms
 
+    def draws(self, *purpose: object) -> Random:
+        """Return random numbers for one purpose: one step less changes those of no other."""
+        return Random(f"{self.seed} {purpose}")
+
     def token(self, user: str) -> str:
         """Return a fresh token of *user*."""
         return f"{user}:{self.clock_ms() + self.knobs.token_ttl_s * 1000}"
 
     def _new_server(self) -> Server:
         self.lives += 1
+        rng = self.draws("server", self.lives)
         return Server(
-            self.judge, self.agenda, self.disk, self.knobs, self.rng, self.clock_ms, self.lives
+            self.judge, self.agenda, self.disk, self.knobs, rng, self.clock_ms, self.lives
         )
 
     async def keep_server(self, task_status: trio.TaskStatus[None]) -> None:
@@ -96,10 +102,12 @@ class World:
     @asynccontextmanager
     async def _connect(self, device: int, _url: str, subprotocol: str) -> AsyncIterator[Transport]:
         delay_s = self.knobs.delay_ms / 1000
-        await trio.sleep(delay_s * self.rng.random())
+        self.connections[device] += 1
+        rng = self.draws("link", device, self.connections[device])
+        await trio.sleep(delay_s * rng.random())
         if not self.server.is_up or trio.current_time() < self.refused_until_s[device]:
             raise TransportClosed("connection refused")
-        link = Link(self.agenda, self.rng, delay_s=delay_s, window_bytes=self.knobs.window_bytes)
+        link = Link(self.agenda, rng, delay_s=delay_s, window_bytes=self.knobs.window_bytes)
         link.on_reset.append(lambda: self.judge.count("disconnects"))
         end = ClientEnd(link)
         self.links[device] = link
@@ -170,7 +178,7 @@ async def _found(world: World) -> None:
 
 
 async def _play(world: World, script: Script) -> None:
-    await trio.sleep(world.rng.random())
+    await trio.sleep(world.draws("begin").random())
     for step in script.steps:
         if step.gap_ms:
             await trio.sleep(step.gap_ms / 1000)
