@@ -131,6 +131,8 @@ class MemoryStore:
 
     def _project(self, batch: Batch) -> None:
         projection = check_batch(batch)
+        if projection is None:
+            return
         for (listing, owner, position), value in projection.items.items():
             items = self._listings.setdefault((owner, listing), {})
             if value is None:

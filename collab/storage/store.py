@@ -24,7 +24,13 @@ from collab.storage.loading import Loaded
 from collab.storage.rows import StoredSignal
 from collab.storage.sealing import SealBroken, record_crc, seal, snapshot_label
 from collab.storage.tail import Run
-from collab.storage.validation import check_batch, check_integers, check_limit, check_size
+from collab.storage.validation import (
+    Projection,
+    check_batch,
+    check_integers,
+    check_limit,
+    check_size,
+)
 from collab.storage.writer import Writer
 
 T = TypeVar("T")
@@ -63,6 +69,7 @@ class SqliteStore:
         self._signal_id = loaded.signal_id
         self._lookups: dict[str, trio.Event] = {}  # actor -> set when its head is known
         self._is_closed = False
+        writer.on_commit = self._poke_keepers
         for actor_id in self._tail.actors():
             last_seq = self._tail.last_seq(actor_id)
             assert last_seq is not None
@@ -130,29 +137,22 @@ class SqliteStore:
         returns when the outcome is known.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        actor_id = batch.actor_id
         projection = check_batch(batch)
-        self._refuse_damaged(batch.actor_id)
-        while True:
-            await self._last_seq(batch.actor_id)
-            await self._compactor.room()
-            group = await self._writer.room()
-            # From here on nothing else runs until the batch is in the group.
-            last_seq = self._heads.get(batch.actor_id)
-            if last_seq is not None:
-                break
+        self._refuse_damaged(actor_id)
+        group, last_seq = self._writer.open_group, self._heads.get(actor_id)
+        if group is None or last_seq is None or self._compactor.is_behind:
+            group, last_seq = await self._wait_group(actor_id)
+        # From here on nothing else runs until the batch is in the group.
         if self._is_closed:
             raise trio.ClosedResourceError("the store is closed")
         if batch.first_seq != last_seq + 1:
-            raise JournalConflict(batch.actor_id, batch.first_seq, last_seq + 1)
+            raise JournalConflict(actor_id, batch.first_seq, last_seq + 1)
         if batch.payloads:
             self._add_records(group, batch)
-        group.items.update(projection.items)
-        for seq, row in projection.signals:
-            self._signal_id += 1
-            group.add_signal(self._signal_id, batch.actor_id, seq, row)
-        group.rows += len(projection.items) + len(projection.signals)
+        if projection is not None:
+            self._add_rows(group, batch, projection)
         await self._writer.durable()
-        self._poke_keepers()
 
     async def read(self, actor_id: str, *, after: int, limit: int) -> list[Record]:
         """Return up to *limit* records with ``seq > after``, oldest first.
@@ -191,7 +191,6 @@ class SqliteStore:
             group.snapshots[actor_id] = (actor_id, snapshot.seq, digest, data)
             group.nbytes += len(data)
         await self._writer.durable()
-        self._poke_keepers()
 
     # Listings: collab.kind.Reader.
 
@@ -318,6 +317,23 @@ class SqliteStore:
     async def _device_failed(self, error: apsw.Error) -> JournalBroken:
         await self._writer.fail(error)
         return JournalBroken(f"{what_failed(error)}; {remedy_for(error)}")
+
+    async def _wait_group(self, actor_id: str) -> tuple[Group, int]:
+        """Return the group to put a batch into, and the actor's newest seq; see ``append``."""
+        while True:
+            await self._last_seq(actor_id)
+            await self._compactor.room()
+            group = await self._writer.room()
+            last_seq = self._heads.get(actor_id)
+            if last_seq is not None:
+                return group, last_seq
+
+    def _add_rows(self, group: Group, batch: Batch, projection: Projection) -> None:
+        group.items.update(projection.items)
+        for seq, row in projection.signals:
+            self._signal_id += 1
+            group.add_signal(self._signal_id, batch.actor_id, seq, row)
+        group.rows += len(projection.items) + len(projection.signals)
 
     def _add_records(self, group: Group, batch: Batch) -> None:
         """Put the records of *batch* into *group*: on their way to disk, and counted."""

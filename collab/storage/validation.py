@@ -27,8 +27,8 @@ class Projection:
     signals: list[tuple[int, SignalRow]] = field(factory=list)  # (seq, row)
 
 
-def check_batch(batch: Batch) -> Projection:
-    """Return the rows of *batch* after checking all of it.
+def check_batch(batch: Batch) -> Projection | None:
+    """Return the rows of *batch* after checking all of it; None: it has none.
 
     Raises:
       TypeError: a payload is not bytes, or a row is of no known class.
@@ -37,6 +37,8 @@ def check_batch(batch: Batch) -> Projection:
     check_name(batch.actor_id)
     for payload in batch.payloads:
         check_size(payload)
+    if not batch.rows:
+        return None
     last_seq = batch.first_seq + len(batch.payloads) - 1
     return projection_of(batch.actor_id, batch.rows, last_seq)
 

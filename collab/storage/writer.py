@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 import apsw
 import trio
@@ -38,6 +39,7 @@ class Writer:
         self.group = Group()
         self._committing = Group()  # The one that is, or was last, on its way to disk.
         self.tail_no = tail_no  # Which tail table takes the records of the next commit.
+        self.on_commit: Callable[[], None] = _nothing
         self.failed: JournalBroken | None = None
         self.broken = trio.Event()
 
@@ -67,6 +69,12 @@ class Writer:
     def poke(self) -> None:
         """Have the open group committed soon."""
         self._wake.set()
+
+    @property
+    def open_group(self) -> Group | None:
+        """The open group, if it takes more at once; else wait in :meth:`room`."""
+        group = self.group
+        return None if self.failed is not None or self._has_ended or group.is_full else group
 
     async def room(self) -> Group:
         """Return the open group once it takes more.
@@ -140,6 +148,7 @@ class Writer:
                 payload_bytes=group.nbytes,
                 duration_s=time.perf_counter() - started,
             )
+            self.on_commit()
         self._release(group)
 
     def _apply(self, group: Group, committed: Committed) -> None:
@@ -169,6 +178,10 @@ class Writer:
         """Return a fresh error: one instance raised in many tasks would tangle tracebacks."""
         assert self.failed is not None
         return JournalBroken(self.failed.detail)
+
+
+def _nothing() -> None:
+    return
 
 
 def _keep_log(db: apsw.Connection) -> None:
