@@ -93,7 +93,7 @@ async def listen(
             readiness, partial(server_figures, app, wire), routes=notes_routes(app.gateway)
         )
         route = partial(_route, wire, YjsDoors(wire, target_of=document_target))
-        serve = partial(serve_port, config, route=route, http_app=http_app)
+        serve = partial(serve_port, config, route=route, http_app=http_app, pressure=wire.pressure)
         try:
             bound: BoundPort = await nursery.start(serve)
         except OSError as error:

@@ -122,11 +122,10 @@ class Inlet(trio.abc.Stream):
                 continue
             step, payload = taken
             if step is _TEXT or step is _BINARY:
-                if self._is_closing:
-                    continue
-                self._hand_over(step is _TEXT, payload)
-                if self._waiting is not None:
-                    await self._wait()
+                if not self._is_closing:
+                    self._hand_over(step is _TEXT, payload)
+                    if self._waiting is not None:
+                        await self._wait()
                 run_len += 1
                 if run_len == FAST_RUN_MAX:
                     run_len = 0
@@ -141,14 +140,16 @@ class Inlet(trio.abc.Stream):
     async def _receive(self) -> bool:
         """Wait until there may be something for the lane or to do; False: the stream has ended."""
         data = self._link.receive_now()
-        if data is None:
-            if self._link.watch(self._on_readable):
-                await self._park()
-                if self.failure is not None:
-                    raise trio.BrokenResourceError from self.failure
-                if self._waiting is not None:
-                    await self._wait()
-                return True  # Read on: whatever woke us will be found again.
+        if data is not None:
+            await trio.lowlevel.checkpoint()  # There may always be more.
+        elif self._link.watch(self._on_readable):
+            await self._park()
+            if self.failure is not None:
+                raise trio.BrokenResourceError from self.failure
+            if self._waiting is not None:
+                await self._wait()
+            return True  # Read on: whatever woke us will be found again.
+        else:
             data = await self._link.receive()
         self.received_bytes += len(data)
         self._lane.receive(data)
@@ -166,7 +167,16 @@ class Inlet(trio.abc.Stream):
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     def _on_readable(self) -> None:
-        """Read while the reader is parked; hand over what is fast, wake it for the rest."""
+        """Read while the reader is parked. A fault is this connection's, as everywhere else."""
+        try:
+            self._read_now()
+        except Exception as error:  # noqa: BLE001 -- raised again by _receive, and by serve()
+            self.failure = error
+            self._is_closing = True
+            self._wake()
+
+    def _read_now(self) -> None:
+        """Hand over what is fast, wake the reader for the rest."""
         try:
             data = self._link.receive_now()
         except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -10,12 +10,14 @@ Only where the kernel has epoll; elsewhere each reader waits for itself.
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable
 from typing import Final
 
 import trio
 
-from protocol.limits import READY_MAX
+from protocol.limits import READY_MAX, TURN_S
+from protocol.pressure import Pressure
 
 _HAS_EPOLL: Final = hasattr(select, "epoll")
 
@@ -27,8 +29,9 @@ class Readiness:
     may watch and unwatch sockets, their own too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pressure: Pressure) -> None:
         """Make one. Use :func:`new_readiness` where there may be no epoll."""
+        self._pressure = pressure
         self._epoll = select.epoll()
         self._watched: dict[int, Callable[[], None]] = {}  # By file descriptor.
 
@@ -37,8 +40,8 @@ class Readiness:
 
     def watch(self, fd: int, on_readable: Callable[[], None]) -> None:
         """Call *on_readable* whenever *fd* has bytes, has ended or has failed."""
-        self._watched[fd] = on_readable
         self._epoll.register(fd, select.EPOLLIN)
+        self._watched[fd] = on_readable
 
     def unwatch(self, fd: int) -> None:
         """Call no more. Before the socket is closed: its number is soon somebody else's."""
@@ -47,20 +50,27 @@ class Readiness:
 
     async def run(self) -> None:
         """Serve for ever. Cancelled: nobody is told any more; sockets stay as they are."""
-        epoll, watched = self._epoll, self._watched
+        epoll, watched, pressure = self._epoll, self._watched, self._pressure
         while True:
             # Waits for the epoll as a whole, and lets others run in any case.
             await trio.lowlevel.wait_readable(epoll.fileno())
-            for fd, _ in epoll.poll(0, READY_MAX):
+            ready = epoll.poll(0, READY_MAX)
+            until_s = time.perf_counter() + TURN_S
+            is_all_read = len(ready) < READY_MAX
+            for fd, _ in ready:
                 on_readable = watched.get(fd)
                 if on_readable is not None:  # Else a callback before it has unwatched it.
                     on_readable()
+                if time.perf_counter() > until_s:
+                    is_all_read = False  # The rest comes again.
+                    break
+            pressure.turn_over(is_all_read=is_all_read)
 
     def close(self) -> None:
         """Give the epoll back, once nobody watches any more."""
         self._epoll.close()
 
 
-def new_readiness() -> Readiness | None:
-    """Return one, or None where the kernel has no epoll."""
-    return Readiness() if _HAS_EPOLL else None
+def new_readiness(pressure: Pressure) -> Readiness | None:
+    """Return one that tells *pressure* of its turns, or None where the kernel has no epoll."""
+    return Readiness(pressure) if _HAS_EPOLL else None

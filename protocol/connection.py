@@ -217,7 +217,11 @@ class WireConnection(Host):
         call = WireCall(self, message, trio.current_time())
         call.tick = self.expect_call(call, message.deadline_ms)
         self._calls[call.ref] = call
-        self.start_call(call)
+        if self.server.pressure.is_high:
+            self.server.metrics.calls_overloaded += 1
+            call.fail(self.server.overloaded())
+        else:
+            self.start_call(call)
 
     def answer(self, call: WireCall, frame: bytes) -> None:
         """Send the answer of *call*, which is settled."""

@@ -58,6 +58,7 @@ class Metrics:
     calls_failed: int = 0
     calls_cancelled: int = 0
     calls_expired: int = 0
+    calls_overloaded: int = 0  # Refused at once: the server was behind.
     subscriptions_started: int = 0
     subscriptions_ended: int = 0
     lags: int = 0  # Times that a subscription began to lag.

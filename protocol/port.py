@@ -52,6 +52,7 @@ from protocol.limits import (
     HANDSHAKE_TIMEOUT_S,
     REFUSALS_MAX,
 )
+from protocol.pressure import Pressure
 from protocol.transport import ServerSocket, accept_socket
 
 __all__ = ["BoundPort", "PortConfig", "Request", "WebSocketRoute", "serve_port"]
@@ -117,11 +118,13 @@ async def serve_port(
     *,
     route: Route,
     http_app: AsgiApp | None = None,
+    pressure: Pressure | None = None,
     task_status: trio.TaskStatus[BoundPort] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen and serve until ``BoundPort.close`` and the end of the last connection.
 
-    *route* says who serves an upgrade request; None is answered with 404.
+    *route* says who serves an upgrade request; None is answered with 404. *pressure* is told
+    how far reading is behind.
 
     Raises:
       OSError: the address cannot be bound.
@@ -133,7 +136,7 @@ async def serve_port(
     if http_app is not None:
         http = HttpServer(http_app, allowed_hosts=config.allowed_hosts)
     closing = trio.Event()
-    async with _reading() as readiness, trio.open_nursery() as connections:
+    async with _reading(pressure or Pressure()) as readiness, trio.open_nursery() as connections:
         port = _Port(config, route, http, readiness)
         async with trio.open_nursery() as accepting:
             for listener in listeners:
@@ -146,9 +149,9 @@ async def serve_port(
 
 
 @asynccontextmanager
-async def _reading() -> AsyncIterator[Readiness | None]:
+async def _reading(pressure: Pressure) -> AsyncIterator[Readiness | None]:
     """Tell readers what is there, until the end of the block, which must be that of all readers."""
-    readiness = new_readiness()
+    readiness = new_readiness(pressure)
     if readiness is None:
         yield None
         return

@@ -24,12 +24,15 @@ from protocol.gateway import Gateway
 from protocol.limits import (
     GOODBYE_TIMEOUT_S,
     HANDSHAKE_TIMEOUT_S,
+    OVERLOAD_SPREAD_MAX_MS,
+    OVERLOAD_SPREAD_MIN_MS,
     RECONNECT_SPREAD_MAX_MS,
     RECONNECT_SPREAD_MIN_MS,
 )
 from protocol.metrics import ConnectionFigures, Metrics
 from protocol.notices import Notices
 from protocol.outbox import Cork
+from protocol.pressure import Pressure
 from protocol.socket import Socket
 
 _LOG: Final = logging.getLogger("protocol.server")
@@ -92,6 +95,7 @@ class WireServer:
         self.notices = Notices()
         self.wheel = DeadlineWheel()
         self.corks = Cork()
+        self.pressure = Pressure()
         self.new_session_id = session_ids
         self._rng = rng
         self._connections: dict[Hosted, None] = {}  # In order of arrival: a drain is repeatable.
@@ -181,6 +185,11 @@ class WireServer:
     def reconnect_after_ms(self) -> int:
         """Return when a client should come back: spread, so that not all come at once."""
         return self._rng.randint(RECONNECT_SPREAD_MIN_MS, RECONNECT_SPREAD_MAX_MS)
+
+    def overloaded(self) -> WireError:
+        """Return the refusal of a call that cannot be served in time."""
+        again_ms = self._rng.randint(OVERLOAD_SPREAD_MIN_MS, OVERLOAD_SPREAD_MAX_MS)
+        return WireError("overloaded", "more than we can do now", retry_after_ms=again_ms)
 
     def fault(self, where: str, error: BaseException) -> WireError:
         """Log an exception of ours under a fresh id; return what the client may know.

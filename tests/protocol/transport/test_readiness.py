@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,6 +13,8 @@ import trio
 import trio.testing
 
 from protocol._readiness import Readiness
+from protocol.limits import OVERLOAD_AFTER_S, READY_MAX, TURN_S
+from protocol.pressure import Pressure
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="this kernel has no epoll")
 
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="this kerne
 @pytest.fixture
 def readiness(nursery: trio.Nursery) -> Iterator[Readiness]:
     """One that runs."""
-    made = Readiness()
+    made = Readiness(Pressure())
     nursery.start_soon(made.run)
     yield made
     made.close()
@@ -117,3 +120,73 @@ async def test_others_get_their_turn_beside_a_socket_that_is_always_ready(
             await trio.lowlevel.checkpoint()
     readiness.unwatch(theirs.fileno())
     assert 0 < calls <= 110
+
+
+async def test_a_turn_is_bounded_in_time(nursery: trio.Nursery) -> None:
+    """[T9.4] However many are ready and however long each takes: others get theirs between."""
+    readiness = Readiness(Pressure())
+    pairs = [socket.socketpair() for _ in range(20)]
+    longest_s = last_s = 0.0
+
+    def slow(theirs: socket.socket) -> None:
+        theirs.recv(1)
+        time.sleep(TURN_S / 2)
+
+    for ours, theirs in pairs:
+        ours.send(b"x" * 3)
+        readiness.watch(theirs.fileno(), partial(slow, theirs))
+    nursery.start_soon(readiness.run)
+    last_s = time.perf_counter()
+    for _ in range(20):
+        await trio.lowlevel.checkpoint()
+        now_s = time.perf_counter()
+        longest_s, last_s = max(longest_s, now_s - last_s), now_s
+    assert longest_s < 10 * TURN_S  # Not the 20 times half a turn of one round.
+    for ours, theirs in pairs:
+        readiness.unwatch(theirs.fileno())
+        ours.close()
+        theirs.close()
+
+
+async def test_turns_that_leave_sockets_unread_are_pressure(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
+) -> None:
+    """[W5.13] Not a burst, but what lasts; one turn that reads everything ends it."""
+    pressure = Pressure()
+    pressure.turn_over(is_all_read=False)
+    await trio.sleep(OVERLOAD_AFTER_S - 0.1)
+    pressure.turn_over(is_all_read=False)
+    assert not pressure.is_high
+    pressure.turn_over(is_all_read=True)
+    await trio.sleep(OVERLOAD_AFTER_S)
+    pressure.turn_over(is_all_read=False)
+    assert not pressure.is_high
+    await trio.sleep(OVERLOAD_AFTER_S + 0.1)
+    pressure.turn_over(is_all_read=False)
+    assert pressure.is_high
+    assert pressure.times == 1
+    pressure.turn_over(is_all_read=True)
+    assert not pressure.is_high
+
+
+async def test_more_ready_sockets_than_a_turn_takes_are_noticed(nursery: trio.Nursery) -> None:
+    """[W5.13] The reading task itself tells."""
+    pressure = Pressure()
+    readiness = Readiness(pressure)
+    pairs = [socket.socketpair() for _ in range(READY_MAX + 1)]
+    for ours, theirs in pairs:
+        ours.send(b"x")
+        readiness.watch(theirs.fileno(), lambda: None)
+    nursery.start_soon(readiness.run)
+    with trio.fail_after(10 * OVERLOAD_AFTER_S):
+        while not pressure.is_high:  # noqa: ASYNC110 - nothing signals it
+            await trio.sleep(OVERLOAD_AFTER_S / 10)
+        for _ours, theirs in pairs:
+            theirs.recv(1)
+        pairs[0][0].send(b"y")
+        while pressure.is_high:  # noqa: ASYNC110
+            await trio.sleep(OVERLOAD_AFTER_S / 10)
+    for ours, theirs in pairs:
+        readiness.unwatch(theirs.fileno())
+        ours.close()
+        theirs.close()

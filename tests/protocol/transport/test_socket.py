@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -203,6 +204,29 @@ async def test_many_messages_at_once_are_handed_over_in_order(session: Session) 
         while len(session.seen) < len(texts):
             await session.came.wait()
         assert session.seen == texts
+
+
+@pytest.mark.parametrize("is_closing", [False, True])
+async def test_a_flood_stops_nobody_else(session: Session, is_closing: bool) -> None:
+    """[T9.3] A client that sends as fast as it can, served or already closing: others live on."""
+    async with connected(session) as client, trio.open_nursery() as nursery:
+        if is_closing:
+            session.answer = lambda _: session.socket.close_soon(4400, "enough")
+        flood = frame(TEXT, b"") * 5_000 if is_closing else frame(TEXT, b"x" * 1_500) * 40
+
+        async def send_on() -> None:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                while True:
+                    await client.send(flood)
+
+        nursery.start_soon(send_on)
+        longest_s, last_s = 0.0, time.perf_counter()
+        for _ in range(50):
+            await trio.sleep(0.01)
+            now_s = time.perf_counter()
+            longest_s, last_s = max(longest_s, now_s - last_s), now_s
+        nursery.cancel_scope.cancel()
+    assert longest_s < 0.4
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
