@@ -30,9 +30,11 @@ from collab.limits import (
     NOTES_ROOTS_MAX,
 )
 from collab.notes.errors import NotesMalformed, NotesMissingHistory, NotesTooLarge
+from collab.notes.readying import repeats_known
 from collab.notes.repeating import repeats
+from collab.notes.replaying import Part
 from collab.notes.state import NotesLog
-from protocol.yjs import NestingPlan, Stroke, UpdateRefused, UpdateReport, walk
+from protocol.yjs import NestingPlan, Stroke, UpdateRefused, UpdateReport
 
 
 @frozen
@@ -41,7 +43,7 @@ class Admitted:
 
     new_clients: list[int]
     plan: NestingPlan
-    rest: tuple[bytes, UpdateReport] | None  # What is new in it, if it repeats what is known.
+    rest: Part | None  # What is new in it, if it repeats what is known.
 
 
 @frozen
@@ -84,7 +86,7 @@ def judge(
     is_alone = len(new_clients) > 1 and clocks and _stands_alone(report, clocks.keys())
     if is_alone and repeats(log.doc.whole(), update):
         return UnknownHistory(is_foreign=False)
-    _check_bounds(log, report, user_id, len(new_clients))
+    _check_bounds(log, report if rest is None else rest.report, user_id, len(new_clients))
     return Admitted(new_clients, plan, rest)
 
 
@@ -96,9 +98,7 @@ def level_for(log: NotesLog, update: bytes, stroke: Stroke, user_id: str) -> int
     return level if level is not None and log.doc.has_room(len(update)) else None
 
 
-def _plan(
-    log: NotesLog, update: bytes, report: UpdateReport
-) -> tuple[NestingPlan, tuple[bytes, UpdateReport] | None]:
+def _plan(log: NotesLog, update: bytes, report: UpdateReport) -> tuple[NestingPlan, Part | None]:
     """Return what the document's index is to remember of it; and its rest, see ``Admitted``.
 
     Of an update that repeats what is known, as every full resync does, only the rest is looked at:
@@ -106,13 +106,11 @@ def _plan(
     guessed on the safe side would be held against later updates. And only the rest is applied and
     passed on: a struct that is known in part may lie about its parent, which the library believes.
     """
-    clocks, rest = log.doc.clocks, None
     try:
-        if any(start < clocks.get(at, 0) < end for at, (start, end) in report.clocks.items()):
-            update = log.doc.unknown_part(update)
-            report = walk(update)
-            rest = update, report
-        return log.doc.index.plan(report), rest
+        if not repeats_known(report, log.doc.clocks):
+            return log.doc.index.plan(report), None
+        rest = log.doc.unknown_part(update, report)
+        return log.doc.index.plan(rest.report), rest
     except UpdateRefused as refusal:
         raise NotesMalformed(str(refusal)) from None
 

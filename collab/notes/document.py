@@ -14,10 +14,9 @@ the first reader of one at rest gets the saved bytes as they are.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import pycrdt
-from attrs import define, field, frozen
+from attrs import define, field
 
 from collab.errors import RateLimited
 from collab.limits import NOTES_BYTES_MAX, NOTES_RETRY_MS
@@ -28,14 +27,13 @@ from collab.notes.halving import grouped, halve_steps
 from collab.notes.loading import OWN_LIMITS as OWN_LIMITS
 from collab.notes.loading import (
     STROKE_WEIGHT,
-    Load,
     Weight,
-    load_both_steps,
     load_steps,
     weigh,
     weight_of,
 )
-from collab.notes.replaying import REPLAYED_AT_ONCE, Live, replay_steps
+from collab.notes.readying import Readied, readied_steps, unknown_steps
+from collab.notes.replaying import REPLAYED_AT_ONCE, Live, Part, replay_steps
 from protocol.yjs import (
     Id,
     NestingIndex,
@@ -51,18 +49,6 @@ from protocol.yjs.reader import varuint
 T = TypeVar("T")
 EMPTY: Final = b"\x00\x00"  # The update that changes nothing.
 _MEASURED_EVERY_BYTES: Final = 65_536
-
-
-@frozen
-class Readied:
-    """A document with an update in it that takes long to apply, built beside the live one."""
-
-    update: bytes
-    live: Live  # Which document it was built from,
-    version: int  # and at what moment.
-    doc: pycrdt.Doc[Any]
-    load: Load
-    is_change: bool
 
 
 @define
@@ -104,7 +90,7 @@ class SharedDoc:
             return False
         assert live.index is not None, "the plan was made with it"
         live.index.commit(plan)
-        live.whole = None
+        live.whole = live.part = None
         live.added_bytes += len(update)
         self._ahead.append(update if sent is None else sent)
         return True
@@ -147,7 +133,7 @@ class SharedDoc:
     def _apply(self, live: Live, update: bytes, weight: Weight) -> tuple[bool, bytes]:
         """Apply *update*, or take what was readied; return if it is a change, and the clocks."""
         readied, self._readied = self._readied, None
-        if readied is not None and readied.update is update:
+        if readied is not None and update in (readied.update, readied.part):
             live.doc, live.load = readied.doc, readied.load
             with no_panic():
                 return readied.is_change, live.doc.get_state()
@@ -191,14 +177,10 @@ class SharedDoc:
         live = self._opened()
         if self._is_light(weight_of(report)) or report.missing_from(live.clocks):
             return None
-        version, whole = live.version, self.whole()
-        with no_panic():
-            both = pycrdt.merge_updates(whole, update)
-        yield
-        doc, load = yield from load_both_steps(whole, both)
-        with no_panic():
-            is_change = doc.get_update() != whole
-        return Readied(update, live, version, doc, load, is_change)
+        part = yield from unknown_steps(live, update, report)
+        if self._is_light(weight_of(part.report)):
+            return None
+        return (yield from readied_steps(live, self.whole(), update, part))
 
     def make_ready(self, update: bytes, report: UpdateReport, readied: Readied | None) -> None:
         """See to it that ``apply`` of *update* takes no time, with what was *readied* before.
@@ -310,10 +292,14 @@ class SharedDoc:
         with no_panic():
             return self._opened().doc.get_update(state_vector)
 
-    def unknown_part(self, update: bytes) -> bytes:
-        """Return *update* without the structs that the document has. Raises: DocumentFault."""
-        with no_panic():
-            return pycrdt.get_update(update, self._opened().doc.get_state())
+    def unknown_part(self, update: bytes, report: UpdateReport) -> Part:
+        """Return *update* without the structs that the document has.
+
+        Raises:
+          UpdateRefused: what is left cannot be read.
+          DocumentFault: the library failed.
+        """
+        return exhaust(unknown_steps(self._opened(), update, report))
 
     # ------------------------------------------------------------ building and saving
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pycrdt
 
 from collab.notes.guarding import no_panic
 from collab.notes.loading import OWN_LIMITS, SLICE_S, Load, Weight, load_steps, weigh, weight_of
-from protocol.yjs import NestingIndex, walk_steps
+from protocol.yjs import NestingIndex, UpdateReport, walk_steps
 
 REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
+
+
+class Part(NamedTuple):
+    """What an update adds to a document: an update of its own, of what the document lacks.
+
+    Only that is ever put together with the document's own bytes. What both have may read
+    differently: of a character that was cut in two the document holds both halves, an update of
+    somebody who did not cut it the whole (``halving``), and merged they take up other clocks.
+    """
+
+    update: bytes
+    report: UpdateReport
 
 
 class Live:
@@ -26,6 +38,7 @@ class Live:
         "index",
         "load",
         "measured_bytes",
+        "part",
         "version",
         "whole",
     )
@@ -40,6 +53,8 @@ class Live:
         self.added_bytes = 0  # and of the updates since.
         self.load = Load()
         self.version = 0  # Changes with every update that is applied.
+        # What an update adds, once that was found out: of which one, and at which version.
+        self.part: tuple[bytes, int, Part] | None = None
 
 
 def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
@@ -55,7 +70,8 @@ def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
                 live.doc.apply_update(update)
         else:
             with no_panic():
-                both = pycrdt.merge_updates(live.doc.get_update(), update)
+                part = pycrdt.get_update(update, live.doc.get_state())
+                both = pycrdt.merge_updates(live.doc.get_update(), part)
             yield
             live.doc, live.load = yield from load_steps(both, None)
         applied.append(update)

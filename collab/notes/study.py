@@ -10,8 +10,8 @@ from __future__ import annotations
 from attrs import define, frozen
 
 from collab.errors import CollabError
-from collab.notes.document import Readied
 from collab.notes.fitting import Fitted
+from collab.notes.readying import Readied
 from protocol.yjs import UpdateRefused, UpdateReport
 
 

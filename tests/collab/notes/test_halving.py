@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pycrdt
 import pytest
 
 from collab.errors import RateLimited
@@ -21,10 +22,11 @@ from collab.notes.commands import (
     RestoreNotes,
     UndoNotes,
 )
+from collab.notes.document import SharedDoc
 from collab.notes.errors import NotesBranched
 from collab.notes.halving import grouped, halve
 from protocol.yjs import walk
-from tests.collab.notes.pad import PadStage
+from tests.collab.notes.pad import PadStage, reader_of
 from tests.protocol.yjs import building as b
 
 ANN, BEN = 1, 2
@@ -138,6 +140,28 @@ async def test_a_long_document_is_cut_in_slices(pad: PadStage) -> None:
         pad.do("ann", command)
     await pad.act("ann", EditNotes(update=GRIN_TO_BEAM))
     assert pad.text().startswith(f"a{HALF}{HALF}")
+
+
+async def test_what_repeats_a_cut_character_whole_is_taken_for_its_rest(pad: PadStage) -> None:
+    """[N3.12] Whoever did not see the cut sends all they have: the character too, uncut, and much.
+
+    Put together on bytes, one of them with two clocks and one with a cut between them, the document
+    would have a clock more than it says. (Found by the fuzz: seed 7, round 42.)
+    """
+    await pad.act("ann", EditNotes(update=GRIN_TO_BEAM))
+    cut, typed = pad.whole, [b.text("b", right=(9, n)) for n in range(1_000)]
+    everything = b.update(
+        b.section(9, 0, b.text("b", parent="t"), *typed),
+        b.section(ANN, 0, b.text("a😀", parent="t")),
+    )
+    replayed = SharedDoc(cut)
+    replayed.take_in(everything)
+    await pad.act("ben", EditNotes(update=everything))
+    assert pad.text().replace("b", "") == f"a{HALF}{HALF}"
+    clocks = {client: end for client, (_start, end) in walk(pad.whole).clocks.items()}
+    assert clocks == replayed.clocks == pad.state.notes.doc.clocks == {ANN: 4, 9: 1_001}
+    assert reader_of(replayed.whole()).get_state() == pad.state.notes.doc.state_vector()
+    assert pad.history[-1][1].update == pycrdt.get_update(everything, reader_of(cut).get_state())
 
 
 def test_bytes_are_halved_where_they_say_and_nowhere_else() -> None:
