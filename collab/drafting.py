@@ -17,8 +17,14 @@ from collections.abc import Callable
 
 import trio
 
+from collab.errors import RateLimited
 from collab.kind import Reader
-from collab.limits import DRAFTS_AT_ONCE_MAX
+from collab.limits import (
+    DRAFTS_AT_ONCE_MAX,
+    DRAFTS_PER_TARGET_MAX,
+    DRAFTS_RETRY_MS,
+    DRAFTS_WAITING_MAX,
+)
 from collab.requests import Drafting
 
 
@@ -28,6 +34,7 @@ class Drafts:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._at_once = trio.CapacityLimiter(DRAFTS_AT_ONCE_MAX)
+        self._waiting = 0  # Or being written.
         self._by_target: dict[str, trio.Lock] = {}  # Of targets for which any is written.
 
     @property
@@ -42,11 +49,18 @@ class Drafts:
           is_wanted: asked when it is its turn.
 
         Raises:
+          RateLimited: too many wait already. A draft holds the thing as it was, so few may.
           Exception: from the work.
 
         Cancelled: nothing happened.
         """
-        lock = self._by_target.setdefault(drafting.target, trio.Lock())
+        lock = self._by_target.get(drafting.target)
+        of_target = 0 if lock is None else lock.statistics().tasks_waiting
+        if self._waiting >= DRAFTS_WAITING_MAX or of_target >= DRAFTS_PER_TARGET_MAX:
+            raise RateLimited("too many of these wait for their turn", DRAFTS_RETRY_MS)
+        if lock is None:
+            lock = self._by_target[drafting.target] = trio.Lock()
+        self._waiting += 1
         try:
             async with lock, self._at_once:
                 if not is_wanted():
@@ -54,5 +68,6 @@ class Drafts:
                 await drafting.work(self._reader)
                 return True
         finally:
+            self._waiting -= 1
             if not lock.locked() and self._by_target.get(drafting.target) is lock:
                 del self._by_target[drafting.target]

@@ -13,8 +13,9 @@ from attrs import define, field, frozen
 
 from collab.app import AppSettings
 from collab.drafting import Drafts
+from collab.errors import RateLimited
 from collab.kind import Caller, Context, Kind, Outcome, Reader, Stamp, Topic
-from collab.limits import DRAFTS_AT_ONCE_MAX
+from collab.limits import DRAFTS_AT_ONCE_MAX, DRAFTS_PER_TARGET_MAX
 from collab.requests import Do, Drafting
 from protocol.errors import CallFailed
 from tests.collab.messages.stage import Rows
@@ -162,4 +163,31 @@ async def test_few_drafts_are_written_at_once_and_one_of_a_target() -> None:
         await trio.testing.wait_all_tasks_blocked()
         gate.set()
     assert most == [DRAFTS_AT_ONCE_MAX]
+    assert drafts.is_idle
+
+
+async def test_few_drafts_wait_for_their_turn() -> None:
+    """[V2.13] Per target and in all; the rest is told to come back. What was given up counts."""
+    drafts, gate = Drafts(Rows()), trio.Event()
+    refused: list[str] = []
+
+    async def work(_reader: Reader) -> None:
+        await gate.wait()
+
+    async def write(target: str) -> None:
+        drafting = Drafting(target, Do(Caller("ann"), Ponder(text="x")), work)
+        try:
+            await drafts.write(drafting, is_wanted=lambda: False)
+        except RateLimited:
+            refused.append(target)
+
+    async with trio.open_nursery() as nursery:
+        held = Drafting("paper:1", Do(Caller("ann"), Ponder(text="x")), work)
+        nursery.start_soon(partial(drafts.write, held, is_wanted=lambda: True))
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(DRAFTS_PER_TARGET_MAX + 3):
+            nursery.start_soon(write, "paper:1")
+        await trio.testing.wait_all_tasks_blocked()
+        assert refused == ["paper:1"] * 3
+        gate.set()
     assert drafts.is_idle
