@@ -145,6 +145,7 @@ class LiveActor(Actor[Message, Entry]):
         load, reader = self._kind.load, self._around.reader
         wanted: dict[str, set[int]] = {}
         may_change_roles = False  # An earlier command of the batch might.
+        let_in: set[str] = set()  # Whom an earlier message of the batch lets in.
         for message in commands:
             if type(message) is Do:
                 command, caller = message.command, message.caller
@@ -152,8 +153,10 @@ class LiveActor(Actor[Message, Entry]):
                 command, caller = message.query, message.caller
             else:
                 may_change_roles = True
+                if type(message) is Admit:
+                    let_in.add(message.caller.user_id)
                 continue
-            is_permitted = self.is_permitted(caller, command.TAG)
+            is_permitted = caller.user_id in let_in or self.is_permitted(caller, command.TAG)
             study = self._kind.study(self.state, command, caller, self.actor_id, reader)
             if study is not None and is_permitted:
                 await study()
