@@ -24,7 +24,8 @@ socket is its business.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -50,17 +51,17 @@ from protocol.yjs.door_answers import has_more
 from protocol.yjs.door_call import DoorCall, OnFail, OnReply
 from protocol.yjs.door_codes import TOKEN_EXPIRED, Verdict, reason_of, verdict_of
 from protocol.yjs.door_dialect import Dialect
+from protocol.yjs.door_edit import Edit, OwnUpdates
 from protocol.yjs.door_faces import Door
 from protocol.yjs.door_resync import Missing, Resync
 from protocol.yjs.door_token import TokenWatch
 from protocol.yjs.frames import AwarenessUpdate, SyncStep1, SyncStep2, SyncUpdate
-from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_PAGED_EVENTS_MAX
+from protocol.yjs.limits import DOOR_PAGED_EVENTS_MAX
 
 NO_UPDATE: Final = b"\x00\x00"  # No structs, no deletions.
 NO_STATE: Final = b"\x00"  # The state vector of an empty document.
 NOBODY: Final = b"\x00"  # An awareness update about no client.
 READ_ONLY: Final = "read-only"
-_NOTHING: Final = object()  # Equal to no update.
 
 
 class Visit(Host):
@@ -87,7 +88,7 @@ class Visit(Host):
         self._asked: bytes | None = None  # A step 1 that came before the snapshot.
         self._known = NO_STATE  # What the client has had, at least, since it was answered last.
         self._leap: trio.Event | None = None  # Being caught up with in one step.
-        self._own: dict[int, bytes] = {}  # seq -> update that this client sent.
+        self._own = OwnUpdates()
         self._resync = Resync()
         self._has_seen_all = False
         self._token = TokenWatch(
@@ -193,19 +194,8 @@ class Visit(Host):
         answer = self._resync.answer() if is_answer else None
         if update == NO_UPDATE:
             self._accepted(answer)
-            return
-
-        def done(_value: object, seq: int | None) -> None:
-            if seq is not None:
-                self._own[seq] = update
-                if len(self._own) > DOOR_CALLS_MAX:
-                    del self._own[next(iter(self._own))]
-            self._accepted(answer)
-
-        def refused(error: WireError) -> None:
-            self._refused(error, answer)
-
-        self._call(self._door.words.edit, {"update": update}, done, refused)
+        else:
+            Edit(self, update, answer).send()
 
     def awareness(self, update: bytes) -> None:
         """The client tells who is where; only what it says of itself counts.
@@ -263,7 +253,27 @@ class Visit(Host):
         for _ in range(1 + self._resync.accepted(answer)):
             self._say(self._dialect.accepted())
 
-    def _refused(self, error: WireError, answer: int | None) -> None:
+    def call_edit(self, update: bytes, on_reply: OnReply, on_fail: OnFail) -> None:
+        """Ask the owner to take *update*."""
+        self._call(self._door.words.edit, {"update": update}, on_reply, on_fail)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count as an open call, so that few of them wait."""
+        self._door.call_started()
+        try:
+            yield
+        finally:
+            self._door.calls_settled(1)
+
+    def edit_accepted(self, update: bytes, seq: int | None, answer: int | None) -> None:
+        """An edit is durable, as event *seq*."""
+        if seq is not None:
+            self._own.add(seq, update)
+        self._accepted(answer)
+
+    def edit_refused(self, error: WireError, answer: int | None) -> None:
+        """An edit was not taken."""
         verdict = verdict_of(error)
         if verdict is Verdict.READ_ON:
             self._say(self._dialect.refused(reason_of(error)))
@@ -319,9 +329,8 @@ class Visit(Host):
 
     def event_bytes(self, frame: EventFrame) -> bytes:
         """Return the frame's updates, shared by all who speak alike; none to who sent them."""
-        if self._own:
-            frame = self._without_own(frame)
-        return self._dialect.events(frame) if frame.events else b""
+        others = self._own.left_out_of(frame)
+        return self._dialect.events(others) if others.events else b""
 
     def send_frame(self, frame: bytes) -> None:
         """Send whole frames, or end a client that is too slow for them."""
@@ -352,16 +361,6 @@ class Visit(Host):
         subscription.leap_to(seq or 0)
         if self._leap is not None:
             self._leap.set()
-
-    def _without_own(self, frame: EventFrame) -> EventFrame:
-        """Return *frame* without the updates that this client sent itself."""
-        own, events = self._own, frame.events
-        others = [e for e in events if own.get(e["seq"], _NOTHING) != e["data"].get("update")]
-        for seq in [seq for seq in own if seq <= frame.seq]:
-            del own[seq]
-        if len(others) == len(events):
-            return frame
-        return EventFrame(frame.target, frame.after, frame.seq, others)
 
     def _tell_presence(
         self, sessions: Mapping[str, Mapping[str, Any] | None], *, is_full: bool

@@ -53,6 +53,7 @@ AWARENESS_GONE_MAX: Final = 1_024  # Clients of a document remembered after they
 
 # Connections through the doors.
 DOOR_CALLS_MAX: Final = 64  # Open edits and syncs of one socket; beyond, it is read later.
+DOOR_EDIT_TRIES_MAX: Final = 6  # Of an edit whose owner says "later".
 DOOR_TICK_S: Final = 10.0  # A client that hears nothing for 30 s reconnects: twice this is below.
 DOOR_VISITS_MAX: Final = 256  # Documents open on one Hocuspocus socket.
 DOOR_PAGED_EVENTS_MAX: Final = 64  # Missed by a slow reader; more comes as one merged update.

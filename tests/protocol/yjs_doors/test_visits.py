@@ -95,6 +95,28 @@ async def test_ones_own_update_is_withheld_from_among_others() -> None:
         assert updates_in(await bob.heard()) == [b"theirs", b"mine", b"later"]
 
 
+async def test_an_edit_that_comes_too_soon_is_sent_again(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
+) -> None:
+    """[D2.7] Its client hears nothing of it, but for the edit's acceptance; not for ever."""
+    async with open_doors() as doors:
+        ann, bob = await doors.synced("ann"), await doors.synced("bob")
+        for client in (ann, bob):
+            await client.heard()
+        doors.gateway.refusal = WireError("rate_limited", "in a moment", retry_after_ms=500)
+        ann.send(SyncUpdate(b"u1"))
+        assert updates_in(await bob.heard()) == []
+        doors.gateway.refusal = None
+        await trio.sleep(1)
+        assert updates_in(await bob.heard()) == [b"u1"]
+        assert ann.socket.closed_with is None
+        doors.gateway.refusal = WireError("rate_limited", "in a moment", retry_after_ms=500)
+        ann.send(SyncUpdate(b"u2"))
+        await trio.sleep(60)
+        assert ann.socket.closed_with is not None
+        assert ann.socket.closed_with[0] == 1013
+
+
 async def test_an_empty_answer_is_no_edit() -> None:
     """[D2.1] A client that has nothing for us causes no call."""
     async with open_doors() as doors:
