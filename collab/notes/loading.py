@@ -37,7 +37,7 @@ from collab.limits import (
 )
 from collab.notes.guarding import no_panic
 from protocol.yjs import UpdateRefused, UpdateReport, WalkLimits
-from protocol.yjs.limits import CLOCK_MAX, DOCUMENT_CLIENTS_MAX, PIECE_STRUCTS
+from protocol.yjs.limits import CLOCK_MAX, DOCUMENT_CLIENTS_MAX
 from protocol.yjs.pieces import piece_steps
 
 OWN_LIMITS: Final = WalkLimits(  # It was checked piece by piece, and only has to be read.
@@ -162,20 +162,21 @@ def load_steps(
         with no_panic():
             doc.apply_update(update)
         return doc, whole
-    cut = yield from piece_steps(update, OWN_LIMITS, PIECE_STRUCTS)
+    cut = yield from piece_steps(update, OWN_LIMITS)
     items, slice_s = 0, 0.0
+    started = clock()
     for piece in cut:
-        started = clock()
         with no_panic():
             doc.apply_update(piece.update)
-        took_s = clock() - started
+        ended = clock()
         items += piece.weight
         if allowance is not None:
-            allowance.spend(took_s, piece.weight)
-        slice_s += took_s
+            allowance.spend(ended - started, piece.weight)
+        slice_s += ended - started
+        started = ended
         if slice_s > SLICE_S:
             yield
-            slice_s = 0.0
+            started, slice_s = clock(), 0.0
     return doc, Load(items)
 
 

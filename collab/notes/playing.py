@@ -21,7 +21,6 @@ from collab.notes.guarding import no_panic
 from collab.notes.loading import Allowance, Load, load_steps, weigh
 from collab.notes.replaying import Live, replay_steps
 from protocol.yjs import UpdateRefused
-from protocol.yjs.limits import PIECE_STRUCTS
 from protocol.yjs.pieces import Piece, piece_steps
 
 
@@ -46,8 +45,8 @@ def pieces_of(update: bytes) -> Iterable[Piece]:
     """Return *update* in pieces; one that is small enough whatever it is, as it is."""
     weight = weigh(update)
     if Load().is_light(weight):
-        return [Piece(update, weight.structs + weight.ranges, {}, {})]
-    return exhaust(piece_steps(update, OWN_LIMITS, PIECE_STRUCTS))
+        return [Piece(update, weight.structs + weight.ranges)]
+    return exhaust(piece_steps(update, OWN_LIMITS))
 
 
 def replayed(base: bytes, updates: Iterable[bytes]) -> bytes:

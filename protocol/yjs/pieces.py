@@ -1,32 +1,49 @@
 """Cuts an update into smaller ones that together say the same, at the bounds of its structs.
 
-The CRDT library applies an update in one go, however long that takes. Pieces of it can be applied
-one after the other, with turns for others in between. A piece comes after those it leans on; where
-pieces lean on each other, all of it is cut into single structs, which cannot.
+The CRDT library applies an update in one go, however long that takes: each struct may have to pass
+all that came before it. Pieces can be applied one after the other, with turns for others in
+between; a piece is as large as that allows, so the first ones are larger than the last.
 
 ::
 
     update  = section of client 9: a b c d e, section of client 4: f g, delete set
     pieces  = (9: a b c) (9: d e, 4: f) (4: g) (delete set) (delete set)
 
-Bytes are copied, never built anew. Standard library only.
+A line of structs is gone along until one leans on what is to come; then that comes first, as far
+as it is needed, which is how the library itself goes about it. Bytes are copied, never built anew.
+Standard library only.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Generator, Iterator, Mapping
+from math import isqrt
 from typing import Final, NamedTuple
 
+from protocol.yjs._contents import GC, SKIP, STRING
 from protocol.yjs._deletes import DeleteReader
 from protocol.yjs._structs import StructReader
-from protocol.yjs.limits import PIECE_RANGES, SLICE_UNITS, WalkLimits
+from protocol.yjs._varint import finish_varuint, read_varuint
+from protocol.yjs.limits import (
+    PIECE_PASSES,
+    PIECE_RANGES,
+    PIECE_STRUCTS,
+    SLICE_UNITS,
+    TEXT_BYTES_PER_UNIT,
+    WalkLimits,
+)
 from protocol.yjs.reader import varuint
 from protocol.yjs.report import Span
 
 NO_DELETIONS: Final = b"\0"
-_WAITS: Final = 1
-_DONE: Final = 2
+_HAS_ORIGIN: Final = 0x80
+_HAS_RIGHT: Final = 0x40
+_HAS_KEY: Final = 0x20
+_ORIGINS: Final = _HAS_ORIGIN | _HAS_RIGHT
+_KIND: Final = 0x1F
+_GAP: Final = -1  # Stands for a client where a line has a gap.
+_PIECE_UNITS: Final = 6  # Of a slice.
 
 
 class Piece(NamedTuple):
@@ -34,25 +51,38 @@ class Piece(NamedTuple):
 
     update: bytes
     weight: int  # Its structs, or the ranges it deletes.
-    needs: Mapping[int, int]  # Client of others -> the highest of its clocks that is named.
-    ends: Mapping[int, int]  # Client -> where its clocks in here end.
 
 
 def piece_steps(
-    update: bytes, limits: WalkLimits, structs_max: int
+    update: bytes,
+    limits: WalkLimits,
+    *,
+    passes_max: int = PIECE_PASSES,
+    structs_min: int = PIECE_STRUCTS,
 ) -> Generator[None, None, list[Piece]]:
-    """Return the pieces of *update*, each of at most *structs_max* structs; None ends a slice.
+    """Return the pieces of *update*; None ends a slice.
+
+    Args:
+      passes_max: The structs of a piece may together pass so many others, if each passes all;
+      structs_min: but so many go into it even so.
 
     Raises:
       UpdateRefused: it was not walked before.
     """
-    cut, pos = yield from _cut(update, limits, structs_max)
-    ordered = yield from _order(cut)
-    if ordered is None:  # Single structs never wait for each other.
-        cut, pos = yield from _cut(update, limits, 1)
-        ordered = yield from _order(cut)
-        assert ordered is not None, "it was walked, but not planned"
-    deletes = DeleteReader(update, limits, pos)
+    scanner = _Scanner(update, limits)
+    scanner.units = SLICE_UNITS
+    while not scanner.read_slice():
+        yield
+        scanner.units = SLICE_UNITS
+    pieces: list[Piece] = []
+    units = 0
+    for piece in _pieces(update, scanner.lines, passes_max, structs_min):
+        pieces.append(piece)
+        units += _PIECE_UNITS
+        if units > SLICE_UNITS:
+            yield
+            units = 0
+    deletes = DeleteReader(update, limits, scanner.pos)
     deletes.units = SLICE_UNITS
     while not deletes.read_slice():
         yield
@@ -60,26 +90,8 @@ def piece_steps(
     for client, spans in deletes.deletes.items():
         for first in range(0, len(spans), PIECE_RANGES):
             part = spans[first : first + PIECE_RANGES]
-            ordered.append(Piece(_deletion(client, part), len(part), {}, {}))
-    return ordered
-
-
-def _cut(
-    update: bytes, limits: WalkLimits, structs_max: int
-) -> Generator[None, None, tuple[list[Piece], int]]:
-    """Return the pieces as they come, and where the structs end."""
-    cutter = _Cutter(update, limits, structs_max)
-    cut: list[Piece] = []
-    units = 0
-    while cutter.read_on():
-        if cutter.is_whole:
-            cut += cutter.take()
-        units += structs_max
-        if units > SLICE_UNITS:
-            yield
-            units = 0
-    cut += cutter.take()
-    return cut, cutter.pos
+            pieces.append(Piece(_deletion(client, part), len(part)))
+    return pieces
 
 
 def _deletion(client: int, spans: list[Span]) -> bytes:
@@ -87,117 +99,166 @@ def _deletion(client: int, spans: list[Span]) -> bytes:
     return b"\0\1" + varuint(client) + varuint(len(spans)) + ranges
 
 
-def _order(cut: list[Piece]) -> Generator[None, None, list[Piece] | None]:
-    """Put every piece behind those that it leans on; None: some lean on each other."""
-    lines: dict[int, tuple[list[int], list[int]]] = {}  # Client: where its pieces end, and which.
-    for at, piece in enumerate(cut):
-        for client, end in piece.ends.items():
-            ends, places = lines.setdefault(client, ([], []))
-            ends.append(end)
-            places.append(at)
-    ordered: list[Piece] = []
-    marks = bytearray(len(cut))  # Of those on the stack, and of those that are in order.
-    units = 0
-    for first in range(len(cut)):
-        stack = [] if marks[first] else [(first, _before(cut[first], lines))]
-        marks[first] = marks[first] or _WAITS
-        while stack:
-            units += 1
-            if units > SLICE_UNITS:
-                yield
-                units = 0
-            at, before = stack[-1]
-            other = next((other for other in before if marks[other] != _DONE), None)
-            if other is None:
-                ordered.append(cut[at])
-                marks[at] = _DONE
-                stack.pop()
-            elif marks[other] == _WAITS:
-                if other != at:
-                    return None
-            else:
-                marks[other] = _WAITS
-                stack.append((other, _before(cut[other], lines)))
-    return ordered
+class _Line:
+    """The structs of one client, and how many of them are in pieces already."""
+
+    __slots__ = ("clocks", "leans", "leant", "own", "starts", "taken")
+
+    def __init__(self, own: bytes) -> None:
+        self.own = own  # The client id as it is written.
+        self.starts: list[int] = []  # Where each begins in the bytes, and where the last one ends.
+        self.clocks: list[int] = []
+        # What is to come before them: which struct, client and clock of another line; or a gap.
+        self.leans: list[tuple[int, int, int]] = []
+        self.taken = 0
+        self.leant = 0
+
+    def has(self, clock: int) -> bool:
+        """Say whether all up to *clock* was taken; what is in no piece, the document has."""
+        return self.taken == len(self.clocks) or self.clocks[self.taken] > clock
 
 
-def _before(piece: Piece, lines: Mapping[int, tuple[list[int], list[int]]]) -> Iterator[int]:
-    """Yield the places of pieces that should come before *piece*."""
-    for client, end in piece.ends.items():
-        ends, places = lines[client]
-        at = bisect_left(ends, end)
-        if at:
-            yield places[at - 1]
-    for client, clock in piece.needs.items():
-        line = lines.get(client)
-        if line is not None:
-            at = bisect_right(line[0], clock)
-            if at < len(line[1]):
-                yield line[1][at]
+def _pieces(
+    update: bytes, lines: Mapping[int, _Line], passes_max: int, structs_min: int
+) -> Iterator[Piece]:
+    """Put stretches of structs together to pieces of the size that may be."""
+    before = 0  # Structs of the pieces that there are.
+    parts: dict[bytes, tuple[_Line, int, int]] = {}
+    room = size = max(structs_min, isqrt(passes_max))
+    for line, first, end in _stretches(lines):
+        while first < end:
+            known = parts.get(line.own)
+            if not room or (known is not None and known[2] != first):
+                yield _piece(update, parts, size - room)
+                before += size - room
+                parts, known = {}, None
+                room = size = max(structs_min, (isqrt(before**2 + 4 * passes_max) - before) // 2)
+            upto = min(end, first + room)
+            parts[line.own] = line, first if known is None else known[1], upto
+            room -= upto - first
+            first = upto
+    if parts:
+        yield _piece(update, parts, size - room)
 
 
-class _Cutter(StructReader):
-    """Reads structs as the walker does, and remembers where they were in the bytes."""
+def _piece(update: bytes, parts: Mapping[bytes, tuple[_Line, int, int]], weight: int) -> Piece:
+    written = [varuint(len(parts))]
+    for line, first, end in parts.values():
+        head = varuint(end - first) + line.own + varuint(line.clocks[first])
+        written += (head, update[line.starts[first] : line.starts[end]])
+    return Piece(b"".join((*written, NO_DELETIONS)), weight)
 
-    __slots__ = (
-        "_ends",
-        "_part_clock",
-        "_part_left",
-        "_part_pos",
-        "_parts",
-        "_structs_max",
-        "_weight",
-    )
 
-    def __init__(self, update: bytes, limits: WalkLimits, structs_max: int) -> None:
+def _stretches(lines: Mapping[int, _Line]) -> Iterator[tuple[_Line, int, int]]:
+    """Yield stretches of lines, first struct and end, each behind those that it leans on."""
+    for first in lines.values():
+        wanted: list[tuple[_Line, int | None]] = [(first, None)]  # Up to which clock; None: all.
+        while wanted:
+            assert len(wanted) <= len(lines), "it was walked, but not planned"
+            line, clock = wanted[-1]
+            end = len(line.clocks) if clock is None else bisect_right(line.clocks, clock)
+            start = line.taken
+            if start >= end:
+                wanted.pop()
+                continue
+            waits_for = None
+            while line.leant < len(line.leans):
+                at, client, upto = line.leans[line.leant]
+                if at >= end:
+                    break
+                other = lines.get(client)
+                if client == _GAP or (other is not None and not other.has(upto)):
+                    end, waits_for = at, other
+                    break
+                line.leant += 1
+            if end > start:
+                yield line, start, end
+            line.taken = end
+            if waits_for is not None:
+                wanted.append((waits_for, upto))
+            elif line.leant < len(line.leans) and line.leans[line.leant][:2] == (end, _GAP):
+                line.taken += 1
+                line.leant += 1
+
+
+class _Scanner(StructReader):
+    """Reads structs as the walker does, but only where each is and what it leans on."""
+
+    __slots__ = ("_line", "lines")
+
+    def __init__(self, update: bytes, limits: WalkLimits) -> None:
         super().__init__(update, limits, 0)
-        self._structs_max = structs_max
-        self._parts: list[bytes] = []  # Of sections: what the next piece is made of.
-        self._ends: dict[int, int] = {}
-        self._weight = 0
-        self._begin_part()
-
-    @property
-    def is_whole(self) -> bool:
-        """True between two structs, where a piece may end."""
-        return not self._contents.pending
-
-    def read_on(self) -> bool:
-        """Read some structs more; return False at the end of all sections."""
-        self.units = self._structs_max
-        return not self.read_slice()
-
-    def take(self) -> list[Piece]:
-        """Return what was read since the last piece, if that is anything."""
-        self._end_part()
-        self._begin_part()
-        if not self._parts:
-            return []
-        bare = varuint(len(self._parts)) + b"".join(self._parts) + NO_DELETIONS
-        piece = Piece(bare, self._weight, self.far, self._ends)
-        self._parts, self._weight, self.far, self._ends = [], 0, {}, {}
-        return [piece]
+        self.lines: dict[int, _Line] = {}
+        self._line = _Line(b"")
 
     def _open_section(self) -> None:
         super()._open_section()
-        self._begin_part()
-        if self._left >= self._structs_max:
-            self.units = 0  # Its pieces are its own: with others in them they could wait in turns.
+        self._line = self.lines[self._client] = _Line(self._own)
 
     def _close_section(self) -> None:
         super()._close_section()
-        if self._part_clock != self._start:
-            self.units = 0
-        self._end_part()
-        self._begin_part()
+        self._line.starts.append(self.pos)
 
-    def _begin_part(self) -> None:
-        self._part_left, self._part_clock, self._part_pos = self._left, self._clock, self.pos
+    def _read_structs(self) -> None:
+        """Read structs until the slice is used up, values are pending or the section ends."""
+        update, contents, line = self._update, self._contents, self._line
+        starts, clocks = line.starts, line.clocks
+        pos, clock, left, units = self.pos, self._clock, self._left, self.units
+        while left and units > 0 and not contents.pending:
+            left -= 1
+            units -= 1
+            starts.append(pos)
+            clocks.append(clock)
+            flags = update[pos]
+            pos += 1
+            if flags in (GC, SKIP):
+                length, pos = read_varuint(update, pos)
+                if flags == SKIP:
+                    line.leans.append((len(starts) - 1, _GAP, 0))
+            else:
+                if not flags & _ORIGINS:
+                    pos = self._pass_parent(flags, pos)
+                else:
+                    if flags & _HAS_ORIGIN:
+                        pos = self._lean(pos)
+                    if flags & _HAS_RIGHT:
+                        pos = self._lean(pos)
+                if flags & _KIND == STRING:
+                    length, pos = read_varuint(update, pos)
+                    text = update[pos : pos + length]
+                    pos += length
+                    units -= length // TEXT_BYTES_PER_UNIT
+                    if not text.isascii():
+                        length = len(text.decode().encode("utf-16-le")) >> 1
+                else:
+                    length, pos = contents.read(flags & _KIND, pos)
+                    units -= contents.units
+                    contents.units = 0
+            clock += length
+        self.pos, self._clock, self._left, self.units = pos, clock, left, units
 
-    def _end_part(self) -> None:
-        count = self._part_left - self._left
-        if count:
-            head = varuint(count) + self._own + varuint(self._part_clock)
-            self._parts.append(head + self._update[self._part_pos : self.pos])
-            self._ends[self._client] = self._clock
-            self._weight += count
+    def _pass_parent(self, flags: int, pos: int) -> int:
+        is_root = self._update[pos]
+        pos += 1
+        if is_root:
+            length, pos = read_varuint(self._update, pos)
+            pos += length
+        else:
+            pos = self._lean(pos)
+        if flags & _HAS_KEY:
+            length, pos = read_varuint(self._update, pos)
+            pos += length
+        return pos
+
+    def _lean(self, pos: int) -> int:
+        """Note the id at *pos*, if it is another's, and return its end."""
+        update = self._update
+        if update.startswith(self._own, pos):
+            pos += len(self._own)
+            clock = update[pos]
+            return pos + 1 if clock < 128 else finish_varuint(update, pos + 1, clock)[1]
+        client, pos = read_varuint(update, pos)
+        clock, pos = read_varuint(update, pos)
+        if client != self._client:  # Written in more bytes than it needs, it may be.
+            self._line.leans.append((len(self._line.starts) - 1, client, clock))
+        return pos

@@ -21,6 +21,7 @@ LIST_OF_ONE: Final = b"\x75\x01"
 MAP_OF_ONE: Final = b"\x76\x01\x01k"
 NULL: Final = b"\x7e"
 PLACE_STRUCTS_MAX: Final = 200
+_CROWDED_CLOCKS: Final = 3_000  # Of a document.
 _LENGTHS: Final = (1, 2, 1_000, 2**20, 2**24, 2**24 + 1, 2**31 - 1, 2**31, 2**32 - 1)
 
 Step = tuple[str, bytes]
@@ -49,6 +50,14 @@ class Ground:
         client = self.victim()
         end = self.ends.get(client, 0)
         return client, self.rng.randrange(end) if end else 0
+
+    def some(self, *counts: int) -> int:
+        """Draw how many structs an attack puts at one place: few, where many are already.
+
+        What they cost grows with both, and again for everybody who opens the document.
+        """
+        is_crowded = sum(self.ends.values()) > _CROWDED_CLOCKS
+        return min(counts) if is_crowded else self.rng.choice(counts)
 
     def sender(self, client: int) -> str:
         """The owner of *client* (whose browser was taken over), or the attacker."""
@@ -232,7 +241,7 @@ def deletions(g: Ground) -> list[Step]:
 def crowd(g: Ground) -> list[Step]:
     """Many new clients who all write at one place."""
     origin, right = g.spot(), g.rng.choice((None, g.spot()))
-    count = g.rng.choice((2, 30, PLACE_STRUCTS_MAX))
+    count = g.some(2, 30, PLACE_STRUCTS_MAX)
     first = g.rng.randrange(10**6, 10**9)
     sections = [
         b.section(first + n, 0, b.text("a", origin=origin, right=right)) for n in range(count)
@@ -245,7 +254,7 @@ def crossing(g: Ground) -> list[Step]:
     """One client who writes at one place again and again, and says something else lies right."""
     victim, clock = g.spot()
     end = g.ends.get(victim, 0) or 1
-    count = g.rng.choice((2, 30, PLACE_STRUCTS_MAX))
+    count = g.some(2, 30, PLACE_STRUCTS_MAX)
     structs = [
         b.text("a", origin=(victim, clock), right=(victim, g.rng.randrange(end)))
         for _ in range(count)
@@ -255,7 +264,7 @@ def crossing(g: Ground) -> list[Step]:
 
 def siblings(g: Ground) -> list[Step]:
     """Two clients who wrote at one place offline, one before the other's words or all at once."""
-    count, steps = g.rng.choice((30, 30, 600)), []
+    count, steps = g.some(30, 30, 600), []
     is_typed = g.rng.randrange(2)
     first = g.rng.randrange(10**6, 10**9)
     for client in g.rng.sample((first, first + 1), 2):
@@ -268,14 +277,14 @@ def tangle(g: Ground) -> list[Step]:
     """One client who puts words wherever there is room, and all that follows lies between."""
     victim = g.victim()
     end = g.ends.get(victim, 0) or 1
-    count, last = g.rng.choice((30, 30, 800)), (victim, end - 1)
+    count, last = g.some(30, 30, 800), (victim, end - 1)
     structs = [b.text("a", origin=(victim, n % end), right=last) for n in range(count)]
     return [g.own(*structs)]
 
 
 def holes(g: Ground) -> list[Step]:
     """Every other letter of a long text deleted."""
-    count = g.rng.choice((30, 30, 2_500))
+    count = g.some(30, 30, 2_500)
     drop = b.deletions(g.eve, *[(g.clock + 2 * n, 1) for n in range(count)])
     return [g.own(b.text("x" * (2 * count))), ("eve", b.update(deletes=[drop]))]
 

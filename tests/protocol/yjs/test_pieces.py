@@ -15,7 +15,8 @@ from tests.protocol.yjs.test_slices import drive
 
 
 def pieces(update: bytes, structs_max: int) -> list[Piece]:
-    return drive(piece_steps(update, CLIENT_LIMITS, structs_max))[1]
+    steps = piece_steps(update, CLIENT_LIMITS, passes_max=0, structs_min=structs_max)
+    return drive(steps)[1]
 
 
 def typed(seed: int) -> bytes:
@@ -55,12 +56,42 @@ def test_pieces_applied_in_order_are_the_document(seed: int, structs_max: int) -
     assert walk(copy.get_update()).deletes == walk(doc.get_update()).deletes
 
 
-def test_pieces_that_would_wait_for_each_other_are_cut_into_structs() -> None:
+def test_a_piece_comes_after_those_that_it_leans_on() -> None:
     """[N11.4] So that nobody has a library hold back many pieces and apply them in one go."""
     ann = [b.text("a"), b.text("b", origin=(2, 29))]
     ben = [b.text("x", origin=(1, 0)), *[b.text("y", right=(2, n)) for n in range(29)]]
     update = b.update(b.section(2, 0, *ben), b.section(1, 0, *ann))
     cut = pieces(update, 8)
-    assert [piece.weight for piece in cut] == [1] * 32
-    assert cut[0].ends == {1: 1}
-    assert cut[-1].needs == {2: 29}
+    assert [piece.weight for piece in cut] == [8, 8, 8, 8]
+    assert [dict(walk(piece.update).clocks) for piece in cut] == [
+        {1: (0, 1), 2: (0, 7)},
+        {2: (7, 15)},
+        {2: (15, 23)},
+        {2: (23, 30), 1: (1, 2)},
+    ]
+
+
+def test_pieces_are_as_large_as_what_came_before_allows() -> None:
+    """[N11.4] However many a piece holds, its structs pass so many others at most."""
+    update = b.update(b.section(1, 0, *[b.text("a", right=(2, 0))] * 1_000))
+    before = 0
+    cut = drive(piece_steps(update, CLIENT_LIMITS, passes_max=10_000, structs_min=2))[1]
+    for piece in cut:
+        assert piece.weight * (before + piece.weight) <= 10_000
+        before += piece.weight
+    assert before == 1_000
+    assert cut[0].weight == 100
+    assert len(cut) < 70
+
+
+def test_a_gap_is_in_no_piece() -> None:
+    """[N11.4] What it leaves out is in the document; what is behind it is a piece of its own."""
+    known = b.one(b.text("abcde"))
+    behind = b.update(b.section(1, 5, b.text("f"), b.skip(2), b.text("i", origin=(1, 7))))
+    between = b.update(b.section(1, 6, b.text("gh")))
+    cut = pieces(behind, 8)
+    assert [dict(walk(piece.update).clocks) for piece in cut] == [{1: (5, 6)}, {1: (8, 9)}]
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    for update in (known, cut[0].update, between, cut[1].update):
+        doc.apply_update(update)
+    assert decode_state_vector(doc.get_state()) == {1: 9}
