@@ -16,7 +16,7 @@ from typing import Final
 
 import trio
 
-from protocol.limits import READY_MAX, TURN_S
+from protocol.limits import PACE_S, READY_MAX, TURN_S
 from protocol.pressure import Pressure
 
 _HAS_EPOLL: Final = hasattr(select, "epoll")
@@ -51,9 +51,13 @@ class Readiness:
     async def run(self) -> None:
         """Serve for ever. Cancelled: nobody is told any more; sockets stay as they are."""
         epoll, watched, pressure = self._epoll, self._watched, self._pressure
+        turn_at_s = 0.0
         while True:
             # Waits for the epoll as a whole, and lets others run in any case.
             await trio.lowlevel.wait_readable(epoll.fileno())
+            if trio.current_time() < turn_at_s + PACE_S:
+                await trio.sleep_until(turn_at_s + PACE_S)
+            turn_at_s = trio.current_time()
             ready = epoll.poll(0, READY_MAX)
             until_s = time.perf_counter() + TURN_S
             is_all_read = len(ready) < READY_MAX

@@ -91,6 +91,7 @@ CONTROL_RATE_PER_S: Final = 20.0  # Pings and pongs of one peer; keepalive needs
 CONTROL_BURST: Final = 200
 FAST_RUN_MAX: Final = 64  # Messages handed over before other tasks get a turn.
 READY_MAX: Final = 64  # Sockets read before other tasks get a turn.
+PACE_S: Final = 0.002  # From turn to turn: what comes meanwhile is served together.
 TURN_S: Final = 0.005  # And no longer than about this, in seconds.
 OVERLOAD_AFTER_S: Final = 0.5  # Of turns that leave sockets unread: new calls are refused.
 PUMP_BYTES_MAX: Final = 262_144  # Gathered for one system call.

@@ -10,7 +10,7 @@ MIB: Final = 1_024 * KIB
 # One group commit: what all actors together wrote while the one before was syncing.
 GROUP_ROWS_MAX: Final = 8_192  # Beyond it appends wait for the next group.
 GROUP_BYTES_MAX: Final = 16 * MIB
-GROUP_ROWS_BUSY: Final = 16  # After a group of so many rows the next one starts no sooner than
+GROUP_ROWS_BUSY: Final = 8  # After a group of so many rows the next one starts no sooner than
 GROUP_INTERVAL_S: Final = 0.006  # this after it: half the pages written, a third less CPU.
 PAYLOAD_BYTES_MAX: Final = 16 * MIB  # One record, item, signal or snapshot.
 VARIABLES_MAX: Final = 32_000  # Of one statement; SQLite's own bound is 32,766.

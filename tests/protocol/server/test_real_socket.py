@@ -161,12 +161,20 @@ async def test_a_client_that_never_reads_over_tcp_is_closed(served: Served) -> N
         await client.send(Subscribe(ref=1, target="thing:t1", topics=("state",)))
         assert isinstance(await client.receive(), Snapshot)
         refs = iter(range(2, 1_500))
+        metrics = served.wire.metrics
+
+        async def call(args: dict[str, object]) -> None:
+            read = metrics.messages_in
+            await client.send(Call(ref=next(refs), target="thing:t1", op="echo", args=args))
+            while metrics.messages_in == read and not metrics.slow_consumers:  # noqa: ASYNC110
+                await trio.sleep(0.001)  # It reads in turns.
+
         large = {"text": "x" * 400, "count": 500}
         while served.wire.connections[0].backlog_bytes < OUTBOX_FULL_BYTES:
-            await client.send(Call(ref=next(refs), target="thing:t1", op="echo", args=large))
+            await call(large)
         small = {"text": "x" * 900}
-        while not served.wire.metrics.slow_consumers:
-            await client.send(Call(ref=next(refs), target="thing:t1", op="echo", args=small))
+        while not metrics.slow_consumers:
+            await call(small)
         assert served.gateway.unsubscribed == served.gateway.subscriptions
 
 
