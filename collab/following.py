@@ -189,8 +189,11 @@ class Follower:
             missed = hub.since(subscription.seq, self._topics)
             if missed is not None and _nbytes(missed) <= EVENT_FRAME_BYTES:
                 subscription.caught_up()
-                for frame in self._frames(missed, subscription.seq, hub.seq) if missed else ():
-                    subscription.deliver(frame)
+                if hub.seq > subscription.seq:
+                    # Also when nothing of it was for these topics: the next frame must follow on,
+                    # for it may be the last one before the end.
+                    for frame in self._frames(missed, subscription.seq, hub.seq):
+                        subscription.deliver(frame)
                 if self._wants_presence:
                     self._send_all_present()
                 return True
