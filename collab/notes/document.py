@@ -23,6 +23,7 @@ from collab.limits import NOTES_BYTES_MAX, NOTES_RETRY_MS
 from collab.notes.errors import DocumentFault, NotesMalformed
 from collab.notes.guarding import no_panic as no_panic
 from collab.notes.guarding import observed as observed
+from collab.notes.guarding import own_bytes
 from collab.notes.halving import grouped, halve_steps
 from collab.notes.loading import OWN_LIMITS as OWN_LIMITS
 from collab.notes.loading import (
@@ -145,10 +146,10 @@ class SharedDoc:
         return bool(changes), state
 
     def become(self, fitted: SharedDoc) -> None:
-        """Go on with what *fitted* has built: this document, with characters cut in two."""
+        """Go on with *fitted*: this document with characters cut, and what was applied to it."""
         assert not self._behind
         assert not self._ahead
-        self._live, self._readied = fitted._opened(), fitted._readied
+        self._live, self._ahead = fitted._opened(), fitted._ahead
 
     # ------------------------------------------------------------ what takes long to apply
 
@@ -367,8 +368,9 @@ class SharedDoc:
 
     def _index_steps(self, live: Live) -> Generator[None]:
         index = NestingIndex()
-        report = yield from walk_steps(self.whole(), OWN_LIMITS)
-        index.commit((yield from index.plan_steps(report)))
+        with own_bytes():
+            report = yield from walk_steps(self.whole(), OWN_LIMITS)
+            index.commit((yield from index.plan_steps(report)))
         live.index = index
 
 

@@ -70,14 +70,17 @@ def _edit_fitted(log: NotesLog, command: EditNotes, fitted: Fitted, context: Con
     sent, user_id = command.update, context.caller.user_id
     readied = command.study.readied if fitted is command.study.fitted else None
     fitted.doc.make_ready(fitted.update, fitted.report, readied)
-    verdict = judge(evolve(log, doc=fitted.doc), fitted.update, fitted.report, user_id)
+    bearing = evolve(log, doc=fitted.doc)
+    verdict = judge(bearing, fitted.update, fitted.report, user_id)
     if isinstance(verdict, Known):
         return Outcome(value={})
     if isinstance(verdict, UnknownHistory):
         return branches.keep(log, sent, verdict, context)
+    written = write(bearing, fitted.update, fitted.report, verdict, sent=sent)
+    if written is None:
+        return Outcome(value={})  # Nor was anything cut: no event would tell a replay of it.
     log.doc.become(fitted.doc)
-    written = write(log, fitted.update, fitted.report, verdict, sent=sent)
-    return Outcome([NotesHalved(cuts=fitted.cuts, **written)] if written else (), {})
+    return Outcome([NotesHalved(cuts=fitted.cuts, **written)], {})
 
 
 def _fitted(log: NotesLog, command: EditNotes, cuts: list[Id]) -> Fitted:

@@ -18,6 +18,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from collab.notes.document import OWN_LIMITS, SharedDoc
+from collab.notes.guarding import own_bytes
 from collab.notes.halving import grouped, halve, halve_steps, may_be_cut
 from protocol.yjs import Id, NestingIndex, UpdateReport, walk, walk_steps
 
@@ -52,11 +53,13 @@ def fit_steps(
     """Build what :class:`Fitted` says, in slices of at most about 2 ms.
 
     Raises:
+      UpdateRefused: *update* cannot be read.
       DocumentFault: it cannot be built.
     """
     by_client = grouped(cuts)
-    halved = SharedDoc((yield from halve_steps(doc.whole(), by_client)))
-    yield from halved.open_steps()
+    with own_bytes():
+        halved = SharedDoc((yield from halve_steps(doc.whole(), by_client)))
+        yield from halved.open_steps()
     fitting = yield from halve_steps(update, by_client)
     return Fitted(seq, cuts, halved, fitting, (yield from walk_steps(fitting)))
 
@@ -66,11 +69,13 @@ def fitted(whole: bytes, update: bytes) -> tuple[bytes, bytes]:
 
     Raises:
       UpdateRefused: *update* is none that the document could bear.
+      DocumentFault: *whole* cannot be read.
     """
     if not (may_be_cut(whole) or may_be_cut(update)):
         return whole, update
     index = NestingIndex()
-    index.commit(index.plan(walk(whole, OWN_LIMITS)))
+    with own_bytes():
+        index.commit(index.plan(walk(whole, OWN_LIMITS)))
     cuts = grouped(index.cuts(walk(update, OWN_LIMITS)))
     return halve(whole, cuts), halve(update, cuts)
 

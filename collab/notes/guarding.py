@@ -11,6 +11,7 @@ import pycrdt
 
 from collab.errors import CollabError
 from collab.notes.errors import DocumentFault
+from protocol.yjs import UpdateRefused
 
 
 class _NoPanic:
@@ -46,6 +47,22 @@ def no_panic() -> _NoPanic:
       DocumentFault: it panicked or failed.
     """
     return _NO_PANIC
+
+
+@contextmanager
+def own_bytes() -> Iterator[None]:
+    """Turn what is refused inside, where a document's own bytes are read, into a crash.
+
+    What the library wrote down and cannot be read is nobody's update: no sender is to blame, and
+    the document must not live on, for it would refuse everybody.
+
+    Raises:
+      DocumentFault: the document's own bytes are none that could be let in.
+    """
+    try:
+        yield
+    except UpdateRefused as refusal:
+        raise DocumentFault(f"the document's own bytes: {refusal}") from refusal
 
 
 @contextmanager

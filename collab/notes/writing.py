@@ -44,13 +44,13 @@ def write(
     From here on nothing may be refused.
 
     Args:
-      sent: What the event is to hold, if it is not *update* itself.
+      sent: What the event is to hold, if it is not *update* itself, nor the rest of it.
 
     Raises:
       DocumentFault: a crash.
     """
-    if admitted.rest is not None and sent is None:
-        update, report = admitted.rest
+    if admitted.rest is not None:
+        (update, report), sent = admitted.rest, None
     if not log.doc.apply(update, report, admitted.plan, sent=sent):
         return None
     return Written(
