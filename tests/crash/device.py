@@ -74,7 +74,15 @@ class Device:
             if state.is_deleted:
                 self.files[file] = FileState(ghost=state.ghost)
 
-    def call(self, kind: str, file: str, change: Callable[[], None], write: Write | None) -> None:
+    def call(
+        self,
+        kind: str,
+        file: str,
+        change: Callable[[], None],
+        write: Write | None = None,
+        *,
+        syncs_entries: bool = False,
+    ) -> None:
         """Note a call that changes *file*, and have *change* make it."""
         with self._lock:
             self.calls += 1
@@ -89,8 +97,8 @@ class Device:
             else:
                 state.synced = applied(state.synced, state.unsynced)
                 state.unsynced.clear()
-                if file.endswith(("-wal", "-journal")) and not state.is_entry_synced:
-                    self._sync_entries()  # SQLite syncs the directory with a log's first sync.
+                if syncs_entries:
+                    self._sync_entries()
 
     def read(self, file: str) -> None:
         self.before(Call(next(self._reads), "read", file))
@@ -126,7 +134,7 @@ class _Vfs(apsw.VFS):
         def delete() -> None:
             super(_Vfs, self).xDelete(name, sync_directory)
 
-        self.device.call("delete", Path(name).name, delete, None)
+        self.device.call("delete", Path(name).name, delete)
 
 
 class _File(apsw.VFSFile):
@@ -135,6 +143,10 @@ class _File(apsw.VFSFile):
         path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
         self.file = Path(path).name
         self.is_read_only = bool(flags[0] & apsw.SQLITE_OPEN_READONLY)
+        # With the first sync of a log that it opened to create, whether it was there or not,
+        # SQLite syncs the directory too: unixOpen's UNIXFILE_DIRSYNC, and strace shows it.
+        is_log = bool(flags[0] & (apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL))
+        self.syncs_entries = is_log and bool(flags[0] & apsw.SQLITE_OPEN_CREATE)
         super().__init__("", name, flags)
         device.opened(self.file)
 
@@ -164,4 +176,5 @@ class _File(apsw.VFSFile):
         self.device.call("truncate", self.file, truncate, Write(size, None))
 
     def xSync(self, flags: int) -> None:  # noqa: N802, ARG002 -- the real one costs a millisecond
-        self.device.call("sync", self.file, lambda: None, None)
+        first, self.syncs_entries = self.syncs_entries, False
+        self.device.call("sync", self.file, lambda: None, syncs_entries=first)

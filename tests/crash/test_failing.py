@@ -9,7 +9,7 @@ import pytest
 from tests.crash.failing import TOLD_S_MAX, WAYS, Tally, sweep
 from tests.crash.lives import small_bounds
 
-STEP = 149
+STEP = 199
 TOLD_S_BUSY_MAX = 10 * TOLD_S_MAX  # Beside other programs; the long run holds the bound itself.
 
 

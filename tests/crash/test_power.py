@@ -19,6 +19,7 @@ from tests.crash.power import Tally, run
 
 RUNS = 6
 RUNS_LONG = 500
+ONCE_FAILED = 101_144  # The device was believed to bring a journal back after the log's first sync.
 RUNS_TO_CATCH = 30  # Each bug below was caught by one of the first few.
 
 
@@ -38,6 +39,11 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
     assert tally.cuts > RUNS
     assert tally.dropped > 0
     assert tally.acknowledged > 0
+
+
+def test_a_journal_that_is_gone_when_the_log_is_synced_does_not_come_back(tmp_path: Path) -> None:
+    """[J8.1] Cut between the journal's end and the log's first sync, and later once more."""
+    _run_many(tmp_path, ONCE_FAILED, 1)
 
 
 @pytest.mark.long
