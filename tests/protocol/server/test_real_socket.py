@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -163,7 +163,7 @@ async def test_a_client_that_never_reads_over_tcp_is_closed(served: Served) -> N
         refs = iter(range(2, 1_500))
         metrics = served.wire.metrics
 
-        async def call(args: dict[str, object]) -> None:
+        async def call(args: Mapping[str, object]) -> None:
             read = metrics.messages_in
             await client.send(Call(ref=next(refs), target="thing:t1", op="echo", args=args))
             while metrics.messages_in == read and not metrics.slow_consumers:  # noqa: ASYNC110
