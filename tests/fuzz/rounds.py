@@ -47,6 +47,7 @@ class Step:
     update: bytes = b""
     command: Any = None
     editor: Editor | None = None  # Who made the update honestly.
+    is_everything: bool = False  # The whole document, as the library writes it down.
 
     @property
     def is_honest(self) -> bool:
@@ -90,6 +91,7 @@ class Round:
             return
         if outcome == ACCEPTED:
             self.house.is_honest &= step.is_honest
+        if outcome == ACCEPTED and not step.is_everything:  # Its bytes are not the seed's alone.
             self._pool.append((step.who, step.update))
             for client, clocks in walk(step.update).types.items():
                 self._types.extend((client, clock) for clock in clocks[-4:])
@@ -110,9 +112,11 @@ class Round:
                 del self._editors[who]
                 return []
         sent, editor.sent = editor.sent, []
+        steps = [Step(who, update, editor=editor) for update in sent]
         if self.rng.random() < 0.05:
-            sent.append(editor.doc.get_update())
-        return [Step(who, update, editor=editor) for update in sent]
+            everything = editor.doc.get_update()
+            steps.append(Step(who, everything, editor=editor, is_everything=True))
+        return steps
 
     def _editor(self, who: str) -> Editor:
         editor = self._editors.get(who)
@@ -131,7 +135,7 @@ class Round:
         """Return a damaged real update or attack, sent before or after the whole one, or alone."""
         who, source = self._source()
         if self.rng.random() < 0.4:
-            fresh = [step for step in self._real() if step.update]
+            fresh = [step for step in self._real() if step.update and not step.is_everything]
             if fresh:
                 who, source = fresh[-1].who, fresh[-1].update
         damaged = mutate(source, self._source()[1], self.rng)
@@ -152,7 +156,7 @@ class Round:
 
     def _again(self) -> list[Step]:
         who, update = self._source()
-        return [Step(who, update), Step("eve", self.house.log.doc.whole())]
+        return [Step(who, update), Step("eve", self.house.log.doc.whole(), is_everything=True)]
 
     def _command(self) -> list[Step]:
         """Draw a command or query; not restoring or merging, which ``test_notes_fuzz`` looks at."""

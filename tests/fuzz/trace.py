@@ -14,6 +14,7 @@ from tests.fuzz.house import PANIC
 from tests.fuzz.tally import FINGERPRINTS
 
 _NOTHING: Final = "none"  # For an update of no bytes.
+_EVERYTHING: Final = "everything"
 
 
 class Trace:
@@ -23,10 +24,17 @@ class Trace:
         self._file = path.open("w")
         self._hash = hashlib.blake2b(digest_size=8)
 
-    def plays(self, who: str, update: bytes, command: Any = None) -> None:
-        """Say what comes now, which may be the end of the process: an update, or a command."""
+    def plays(
+        self, who: str, update: bytes, command: Any = None, *, is_everything: bool = False
+    ) -> None:
+        """Say what comes now, which may be the end of the process: an update, or a command.
+
+        Args:
+          is_everything: It is the whole document, which the library does not always cut into the
+            same structs: the hash takes only that it came.
+        """
         what = update.hex() if command is None else repr(command)
-        self._write(f"{who} {what or _NOTHING}")
+        self._write(f"{who} {what or _NOTHING}", hashed=_EVERYTHING if is_everything else None)
 
     def ended(self, outcome: str) -> None:
         """Say how it went. Not what a panic says: that may tell addresses."""
@@ -43,7 +51,7 @@ class Trace:
     def fingerprint(self) -> int:
         return int.from_bytes(self._hash.digest()) % FINGERPRINTS
 
-    def _write(self, line: str) -> None:
-        self._hash.update(line.encode())
+    def _write(self, line: str, *, hashed: str | None = None) -> None:
+        self._hash.update((line if hashed is None else hashed).encode())
         self._file.write(line + "\n")
         self._file.flush()

@@ -64,7 +64,9 @@ class Player:
             while counts.updates < length:
                 for step in drawn.steps():
                     _allow_cpu(_STEP_CPU_S)
-                    trace.plays(step.who, step.update, step.command)
+                    trace.plays(
+                        step.who, step.update, step.command, is_everything=step.is_everything
+                    )
                     outcome = await play_step(house, step)
                     trace.ended(outcome)
                     self._count(counts, number, step, outcome)
