@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -156,6 +157,12 @@ def line_of(counts: Tally, seed: int, took_s: float) -> dict[str, Any]:
     return {"seed": seed, "ok": counts.is_clean, "took_s": round(took_s, 1), **plain}
 
 
+async def _play_for(playing: Run, minutes: float) -> None:
+    """Play until all is played or the time is over; rounds that were not finished do not count."""
+    with trio.move_on_after(minutes * 60):
+        await playing.play()
+
+
 def main() -> int:
     """Play updates against the notes; exit with 1 if anything was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.notes", description=main.__doc__)
@@ -163,6 +170,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--round", type=int, help="play only this one, as a finding names it")
+    parser.add_argument("--first", type=int, default=0, help="round to begin with: go on there")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end after so many at most")
     parser.add_argument("--keep", type=Path, help="folder for the traces of what went wrong")
     parser.add_argument("--commands", action="store_true", help="undo, authors, exports as well")
     parser.add_argument("--json", action="store_true", help="one line, for machines")
@@ -175,11 +184,11 @@ def main() -> int:
         updates=1 if chosen.round is not None else chosen.updates,
         workers=chosen.workers if chosen.round is None else 1,
         folder=folder,
-        first=chosen.round or 0,
+        first=chosen.first if chosen.round is None else chosen.round,
         with_commands=chosen.commands,
         told=_print,
     )
-    trio.run(playing.play)
+    trio.run(_play_for, playing, chosen.minutes)
     counts = playing.total
     line = line_of(counts, chosen.seed, time.perf_counter() - started)
     print(json.dumps(line, indent=None if chosen.json else 2))
