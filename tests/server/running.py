@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -77,13 +78,14 @@ async def serving(
     port: int = 0,
     stderr: int | None = subprocess.DEVNULL,
     start_timeout_s: float = START_TIMEOUT_S,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Running]:
     """Run ``collab serve`` over *data* around a block; killed at its end if it still runs."""
     process = await trio.lowlevel.open_process(
         command("serve", "--data", data, "--port", str(port), *flags),
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env=environment(),
+        env=environment(**variables),
     )
     try:
         yield Running(process, await _address(process, start_timeout_s))
