@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from typing import Final, TypeVar
 
+import pycrdt
 from attrs import define, field
 
 from collab.errors import RateLimited
@@ -24,7 +25,7 @@ from collab.notes.errors import DocumentFault, NotesMalformed
 from collab.notes.guarding import no_panic as no_panic
 from collab.notes.guarding import observed as observed
 from collab.notes.guarding import own_bytes
-from collab.notes.halving import grouped, halve_steps
+from collab.notes.halving import grouped, halve, halve_steps, may_be_cut
 from collab.notes.loading import OWN_LIMITS as OWN_LIMITS
 from collab.notes.loading import (
     STROKE_WEIGHT,
@@ -285,13 +286,22 @@ class SharedDoc:
     def since(self, state_vector: bytes) -> bytes:
         """Return what a document with *state_vector*, which was checked, lacks.
 
+        Whoever has the first half of a character gets the second one, as Yjs writes it. The library
+        would leave it out, or send the whole character at its place.
+
         Raises:
           DocumentFault: it cannot be encoded.
         """
         if state_vector in (b"", b"\x00"):
             return self.whole()
+        live, theirs = self._opened(), decode_state_vector(state_vector)
+        if any(0 < clock < live.clocks.get(client, 0) for client, clock in theirs.items()):
+            may_cut = may_be_cut(self.whole()) if live.index is None else live.index.has_halves
+            if may_cut and (cuts := self.index.halves_at(theirs)):
+                with no_panic():
+                    return pycrdt.get_update(halve(self.whole(), grouped(cuts)), state_vector)
         with no_panic():
-            return self._opened().doc.get_update(state_vector)
+            return live.doc.get_update(state_vector)
 
     def unknown_part(self, update: bytes, report: UpdateReport) -> Part:
         """Return *update* without the structs that the document has.
@@ -314,11 +324,14 @@ class SharedDoc:
             return
         live = self._opened()
         assert not self._ahead, "saved between deciding and evolving"
-        if decode_state_vector(self.state_vector()) != live.clocks:
+        with no_panic():
+            whole, clocks = self.whole(), live.doc.get_state()
+            encoded = pycrdt.get_state(whole)
+        if not decode_state_vector(clocks) == decode_state_vector(encoded) == live.clocks:
             raise DocumentFault("the document's clocks are not those of its updates")
         if live.holds_back:
             raise DocumentFault("a replayed update is held back; saving would lose it")
-        self.saved = self.whole()
+        self.saved = whole
 
     def open_steps(self) -> Generator[None]:
         """Build document and index, yielding between slices of about 2 ms."""
@@ -371,6 +384,8 @@ class SharedDoc:
         with own_bytes():
             report = yield from walk_steps(self.whole(), OWN_LIMITS)
             index.commit((yield from index.plan_steps(report)))
+        if index.state != live.clocks:
+            raise DocumentFault("the document is encoded with other clocks than it has")
         live.index = index
 
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
+import pycrdt
 from attrs import frozen
 
 from collab.notes.document import OWN_LIMITS, SharedDoc
-from collab.notes.guarding import own_bytes
+from collab.notes.guarding import no_panic, own_bytes
 from collab.notes.halving import grouped, halve, halve_steps, may_be_cut
 from protocol.yjs import Id, NestingIndex, UpdateReport, walk, walk_steps
 
@@ -65,7 +66,7 @@ def fit_steps(
 
 
 def fitted(whole: bytes, update: bytes) -> tuple[bytes, bytes]:
-    """Return *whole* and *update* so that the CRDT library can apply one to the other.
+    """Return *whole*, and what *update* adds to it, so that the CRDT library can put them together.
 
     Raises:
       UpdateRefused: *update* is none that the document could bear.
@@ -77,7 +78,9 @@ def fitted(whole: bytes, update: bytes) -> tuple[bytes, bytes]:
     with own_bytes():
         index.commit(index.plan(walk(whole, OWN_LIMITS)))
     cuts = grouped(index.cuts(walk(update, OWN_LIMITS)))
-    return halve(whole, cuts), halve(update, cuts)
+    with no_panic():
+        # What both have may read differently, see ``replaying.Part``.
+        return halve(whole, cuts), pycrdt.get_update(halve(update, cuts), pycrdt.get_state(whole))
 
 
 def exhaust(steps: Generator[None, None, T]) -> T:

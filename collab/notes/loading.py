@@ -35,7 +35,7 @@ from collab.limits import (
     NOTES_SCAN_S,
     NOTES_STRUCT_S,
 )
-from collab.notes.guarding import no_panic
+from collab.notes.guarding import no_panic, own_bytes
 from protocol.yjs import UpdateRefused, UpdateReport, WalkLimits
 from protocol.yjs.limits import CLOCK_MAX, DOCUMENT_CLIENTS_MAX
 from protocol.yjs.pieces import piece_steps
@@ -162,7 +162,8 @@ def load_steps(
         with no_panic():
             doc.apply_update(update)
         return doc, whole
-    cut = yield from piece_steps(update, OWN_LIMITS)
+    with own_bytes():
+        cut = yield from piece_steps(update, OWN_LIMITS)
     items, slice_s = 0, 0.0
     started = clock()
     for piece in cut:

@@ -15,7 +15,7 @@ from typing import Any
 from collab.errors import CollabError
 from collab.kind import Caller, Reader
 from collab.limits import NOTES_DRAFT_TRIES_MAX, NOTES_STUDIED_BYTES
-from collab.notes.commands import EditNotes
+from collab.notes.commands import EditNotes, SyncNotes
 from collab.notes.desk import Drafted, draft_of
 from collab.notes.fitting import cuts_of, fit_steps
 from collab.notes.halving import may_be_cut
@@ -34,11 +34,19 @@ def study(
         if len(update) <= NOTES_STUDIED_BYTES and doc.is_ready and doc.is_light(update):
             return _fitting_of(log, command)
         return partial(_read_update, log, command)
+    if type(command) is SyncNotes:
+        is_whole_asked = len(command.state_vector) <= 1
+        return None if is_whole_asked or log.doc.is_ready else partial(_open, log)
     if isinstance(command, Drafted):
         if log.doc.is_ready and command.study.tries < NOTES_DRAFT_TRIES_MAX:
             return None
         return partial(_get_ready, log, command, caller.user_id, target, reader)
     return None
+
+
+async def _open(log: NotesLog) -> None:
+    """Open the document in slices. Cancelled: nothing happened."""
+    await in_turns(log.doc.open_steps())
 
 
 async def _read_update(log: NotesLog, command: EditNotes) -> None:

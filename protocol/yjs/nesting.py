@@ -92,6 +92,12 @@ class NestingIndex:
         """Return the second half of every character, of either, that *report*'s update cuts."""
         return sorted({half for half in self._splits(report) if half is not None})
 
+    def halves_at(self, state: Mapping[int, int]) -> list[Id]:
+        """Return the second halves before which the state vector *state* ends."""
+        lines = self._lines
+        ends = ((client, clock) for client, clock in state.items() if client in lines)
+        return [end for end in ends if lines[end[0]].is_half(end[1])]
+
     def level_of(self, stroke: Stroke) -> int | None:
         """Return the level that *stroke* would lie on; None: plan it as any other update.
 

@@ -20,16 +20,19 @@ from collab.notes.commands import (
     NotesAt,
     NotesHalved,
     RestoreNotes,
+    SyncNotes,
     UndoNotes,
 )
-from collab.notes.document import SharedDoc
-from collab.notes.errors import NotesBranched
+from collab.notes.document import SharedDoc, exhaust
+from collab.notes.errors import DocumentFault, NotesBranched
+from collab.notes.fitting import cuts_of, fitted
 from collab.notes.halving import grouped, halve
-from protocol.yjs import walk
+from protocol.yjs import UpdateRefused, walk
+from protocol.yjs.reader import varuint
 from tests.collab.notes.pad import PadStage, reader_of
 from tests.protocol.yjs import building as b
 
-ANN, BEN = 1, 2
+ANN, BEN, EVE = 1, 2, 3
 HALF = "\ufffd"
 # From 😀 to 😁 as a comparison unit by unit has it: only the second one differs.
 GRIN_TO_BEAM = b.update(
@@ -126,6 +129,24 @@ async def test_a_branch_that_cuts_characters_can_be_merged(pad: PadStage) -> Non
     assert f"a{HALF}|{HALF}" in pad.text()
 
 
+async def test_a_branch_that_holds_whole_what_was_cut_can_be_merged(pad: PadStage) -> None:
+    """[N3.10] Whoever kept it did not see the cut: of what is here too, what is here counts."""
+    pad.edit("ann", GRIN_TO_BEAM)
+    everything = b.section(
+        ANN, 0, b.text("a😀", parent="t"), b.text(HALF + "more", origin=(ANN, 0))
+    )
+    with pytest.raises(NotesBranched) as kept:
+        pad.edit("ben", b.update(b.section(BEN, 0, b.text("x", parent="t")), everything))
+    branch = await pad.look("ben", GetBranch(id=kept.value.branch_id))
+    for text in (branch["text"]["t"], await _merged(pad, branch["id"])):
+        assert text.replace("x", "") == f"a{HALF}{HALF}more", text
+
+
+async def _merged(pad: PadStage, branch_id: int) -> str:
+    await pad.act("ben", MergeBranch(id=branch_id))
+    return pad.text()
+
+
 async def test_a_long_document_is_cut_in_slices(pad: PadStage) -> None:
     """[N3.11] Before it is decided; if the document has changed since, the sender tries again."""
     pad.edit("ben", b.update(b.section(BEN, 0, b.text("w" * NOTES_FITTED_AT_ONCE_BYTES))))
@@ -189,3 +210,80 @@ def test_bytes_are_halved_where_they_say_and_nowhere_else() -> None:
         assert walk(done).clocks == walk(update).clocks
         assert halve(done, grouped([(9, half) for half in chosen])) == done
         assert (len(done) == len(update)) == (not chosen)
+
+
+def test_of_what_is_known_only_the_rest_counts_also_beside_a_cut(pad: PadStage) -> None:
+    """[N3.12] Eve's five characters begin with a known one, and claim another root than that."""
+    pad.edit("eve", b.update(b.section(EVE, 0, b.text("x", parent="u"))))
+    cutting = b.text("!", origin=(ANN, 1), right=(ANN, 2))
+    pad.edit("eve", b.update(b.section(EVE, 0, b.text("xello", parent="t"), cutting)))
+    event = pad.history[-1][1]
+    assert (type(event), event.cuts) == (NotesHalved, [(ANN, 2)])
+    assert walk(event.update).clocks == {EVE: (1, 6)}
+    for again in (pad.restart, pad.crash, pad.restart):
+        assert dict(pad.state.notes.doc.clocks) == {ANN: 3, EVE: 6}
+        reader = reader_of(pad.whole)
+        assert [len(reader.get(root, type=pycrdt.Array)) for root in ("t", "u")] == [4, 5]
+        again()
+
+
+def test_what_changes_nothing_cuts_nothing(pad: PadStage) -> None:
+    """[N3.9] Of what no event tells, a replay knows nothing: the document stays as it is."""
+    gone = b.update(deletes=[b.deletions(ANN, (1, 2))])
+    pad.edit("ann", gone)
+    doc, seq = pad.state.notes.doc, pad.seq
+    half_of_it = b.update(deletes=[b.deletions(ANN, (2, 1))])
+    assert cuts_of(doc, walk(half_of_it)) == [(ANN, 2)], "the index remembers what was there"
+    live = doc.whole()
+    pad.edit("ben", half_of_it)
+    assert pad.seq == seq
+    assert doc.whole() is live
+
+
+def test_whoever_has_one_half_is_told_the_other(pad: PadStage) -> None:
+    """[N3.18] As Yjs writes it; the document keeps the character whole."""
+    for cold in (False, True):
+        if cold:
+            pad.restart()
+        told = pad.state.notes.doc.since(varuint(1) + varuint(ANN) + varuint(2))
+        assert walk(told).clocks == {ANN: (2, 3)}
+        assert [block.text for block in read_blocks(told)] == [HALF]
+        assert pad.text() == "a😀"
+
+
+async def test_a_document_to_be_caught_up_with_is_opened_in_slices(pad: PadStage) -> None:
+    """[N1.7] Also for who only asks."""
+    pad.crash()
+    await pad.get_ready("ben", SyncNotes(state_vector=varuint(1) + varuint(ANN) + varuint(1)))
+    assert pad.state.notes.doc.is_ready
+    pad.crash()
+    await pad.get_ready("ben", SyncNotes())
+    assert not pad.state.notes.doc.is_ready
+
+
+def test_what_the_library_writes_down_wrong_is_no_senders_fault() -> None:
+    """[N3.19] It is dropped and replayed: it must not live on and refuse everybody.
+
+    A cut that no event names is what the library miscounts. Of what it then writes down the clocks
+    alone are looked at before it is saved: that is quick.
+    """
+    for words, may_be_saved in (("a😀", False), ("a😀b", True)):
+        whole = b.update(b.section(ANN, 0, b.text(words, parent="t")))
+        document = SharedDoc(whole)
+        document.take_in(b.update(deletes=[b.deletions(ANN, (2, 1))]))
+        with pytest.raises(DocumentFault, match="own bytes"):
+            exhaust(document.open_steps())
+        if not may_be_saved:
+            with pytest.raises(DocumentFault, match="clocks"):
+                document.settle()
+        assert document.saved == whole
+
+
+def test_own_bytes_that_cannot_be_read_are_a_fault() -> None:
+    """[N3.19] Whatever reads them, on whosever behalf."""
+    broken = b.update(b.section(ANN, 0, b.text("a😀", parent="t"), b.text("", origin=(ANN, 0))))
+    update = b.update(b.section(BEN, 0, b.text("🙂", parent="t")))
+    with pytest.raises(DocumentFault, match="zero_length"):
+        fitted(broken, update)
+    with pytest.raises(UpdateRefused, match="zero_length"):
+        fitted(update, broken)
