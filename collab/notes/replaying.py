@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import pycrdt
 
+from collab.limits import NOTES_PASSED_AT_ONCE
 from collab.notes.guarding import no_panic
 from collab.notes.loading import OWN_LIMITS, SLICE_S, Load, Weight, load_steps, weigh, weight_of
 from protocol.yjs import NestingIndex, UpdateReport, walk_steps
@@ -60,11 +61,12 @@ class Live:
 def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
     """Apply updates that were let in before, as they were applied then."""
     applied: list[bytes] = []
-    started = time.thread_time()
+    started, passes = time.thread_time(), 0
     for update in behind:
         is_light = live.load.is_light(weigh(update)) and not live.load.is_stale
         weight = weigh(update) if is_light else (yield from _weight_steps(live, update))
         if live.load.is_light(weight):
+            passes += weight.structs * (live.load.items + weight.structs)
             live.load.add(weight)
             with no_panic():
                 live.doc.apply_update(update)
@@ -74,12 +76,17 @@ def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
                 both = pycrdt.merge_updates(live.doc.get_update(), part)
             yield
             live.doc, live.load = yield from load_steps(both, None)
+            passes = NOTES_PASSED_AT_ONCE
         applied.append(update)
-        if len(applied) == REPLAYED_AT_ONCE or time.thread_time() - started > SLICE_S:
+        is_over = len(applied) == REPLAYED_AT_ONCE
+        if passes >= NOTES_PASSED_AT_ONCE:  # Looking at the clock costs as much as an update.
+            is_over |= time.thread_time() - started > SLICE_S
+            passes = 0
+        if is_over:
             _note_held_back(live, applied)
             applied.clear()
             yield
-            started = time.thread_time()
+            started, passes = time.thread_time(), 0
     _note_held_back(live, applied)
     yield
 

@@ -17,7 +17,7 @@ Standard library only.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from math import isqrt
 from typing import Final, NamedTuple
 
@@ -36,6 +36,7 @@ from protocol.yjs.limits import (
 from protocol.yjs.reader import varuint
 from protocol.yjs.report import Span
 
+NO_STRUCTS: Final = b"\0"
 NO_DELETIONS: Final = b"\0"
 _HAS_ORIGIN: Final = 0x80
 _HAS_RIGHT: Final = 0x40
@@ -87,16 +88,31 @@ def piece_steps(
     while not deletes.read_slice():
         yield
         deletes.units = SLICE_UNITS
-    for client, spans in deletes.deletes.items():
-        for first in range(0, len(spans), PIECE_RANGES):
-            part = spans[first : first + PIECE_RANGES]
-            pieces.append(Piece(_deletion(client, part), len(part)))
+    pieces += _deletions(deletes.deletes)
     return pieces
 
 
-def _deletion(client: int, spans: list[Span]) -> bytes:
-    ranges = b"".join(varuint(start) + varuint(end - start) for start, end in spans)
-    return b"\0\1" + varuint(client) + varuint(len(spans)) + ranges
+def _deletions(deletes: Mapping[int, Sequence[Span]]) -> Iterator[Piece]:
+    """Put ranges together to pieces of ``PIECE_RANGES`` at most."""
+    parts: list[bytes] = []
+    room = PIECE_RANGES
+    for client, spans in deletes.items():
+        first = 0
+        while first < len(spans):
+            part = spans[first : first + room]
+            ranges = b"".join(varuint(start) + varuint(end - start) for start, end in part)
+            parts.append(varuint(client) + varuint(len(part)) + ranges)
+            room -= len(part)
+            first += len(part)
+            if not room:
+                yield _deletion(parts, PIECE_RANGES)
+                parts, room = [], PIECE_RANGES
+    if parts:
+        yield _deletion(parts, PIECE_RANGES - room)
+
+
+def _deletion(parts: Sequence[bytes], weight: int) -> Piece:
+    return Piece(b"".join((NO_STRUCTS, varuint(len(parts)), *parts)), weight)
 
 
 class _Line:

@@ -28,6 +28,7 @@ from tests.fuzz.trace import Trace
 
 _CHECKED_EVERY: Final = 150  # Updates, and at the end of a round.
 _STEP_CPU_S: Final = 20  # Or check: one that takes so long hangs.
+_ALLOWED_EVERY: Final = 32  # Updates, which take a fraction of that together.
 _WARM_UPDATES: Final = 5_000  # After so many the memory of the process is compared with itself,
 _WEIGHED_EVERY: Final = 1_000  # as often as that, between rounds.
 
@@ -59,11 +60,13 @@ class Player:
         house = House(self._clock)
         drawn = Round(Random(f"{self._seed}:{number}"), house, self._golden, self._with_commands)
         counts = Tally(documents=1)
-        length, checked = drawn.length(), 0
+        length, checked, allowed = drawn.length(), 0, 0
         with closing(Trace(self._trace)) as trace:
             while counts.updates < length:
-                for step in drawn.steps():
+                if counts.updates >= allowed:
+                    allowed = counts.updates + _ALLOWED_EVERY
                     _allow_cpu(_STEP_CPU_S)
+                for step in drawn.steps():
                     trace.plays(
                         step.who, step.update, step.command, is_everything=step.is_everything
                     )

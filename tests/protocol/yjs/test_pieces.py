@@ -9,6 +9,7 @@ import pycrdt
 import pytest
 
 from protocol.yjs import CLIENT_LIMITS, decode_state_vector, walk
+from protocol.yjs.limits import PIECE_RANGES
 from protocol.yjs.pieces import Piece, piece_steps
 from tests.protocol.yjs import building as b
 from tests.protocol.yjs.test_slices import drive
@@ -95,3 +96,16 @@ def test_a_gap_is_in_no_piece() -> None:
     for update in (known, cut[0].update, between, cut[1].update):
         doc.apply_update(update)
     assert decode_state_vector(doc.get_state()) == {1: 9}
+
+
+def test_deletions_of_many_clients_share_a_piece() -> None:
+    """[N11.4] A piece costs more than a range: so many go into one as may."""
+    spans = {client: [(2 * n, 1) for n in range(client)] for client in range(1, 40)}
+    update = b.update(deletes=[b.deletions(client, *spans[client]) for client in spans])
+    cut = pieces(update, 8)
+    assert [piece.weight for piece in cut] == [PIECE_RANGES] * 3 + [12]
+    told: dict[int, list[tuple[int, int]]] = {}
+    for piece in cut:
+        for client, part in walk(piece.update).deletes.items():
+            told.setdefault(client, []).extend(part)
+    assert told == walk(update).deletes
