@@ -13,6 +13,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+START_S_MAX = 120.0  # Of a server, on a machine that others keep busy.
+
 
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the value that *share* (0 to 1) of *values* do not exceed."""

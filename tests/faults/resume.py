@@ -24,6 +24,7 @@ from protocol.client import Event, SnapshotItem
 from protocol.errors import CallAbandoned
 from tests.crash.ledger import Lost
 from tests.faults.cutting import CuttingProxy
+from tests.faults.measuring import START_S_MAX
 from tests.server.running import serving
 
 CHAT: Final = "c1"
@@ -83,7 +84,10 @@ async def run_cuts(directory: Path, rng: random.Random, cuts: int) -> Tally:
       Lost: something is missing, there twice or out of order.
     """
     people = [Person(f"p{number}") for number in range(PEOPLE)]
-    async with serving(directory, "--dev") as server, trio.open_nursery() as nursery:
+    async with (
+        serving(directory, "--dev", start_timeout_s=START_S_MAX) as server,
+        trio.open_nursery() as nursery,
+    ):
         proxy = CuttingProxy(int(server.url.rpartition(":")[2]), random.Random(rng.random()))
         port = await nursery.start(proxy.serve)
         async with connect(server.url, token="dev:owner") as client:

@@ -30,7 +30,7 @@ from collab.client import CollabClient, connect
 from collab.meeting.commands import Dismiss
 from tests.crash.ledger import Lost
 from tests.crash.yjs_client import yjs_client
-from tests.faults.measuring import Waits, told
+from tests.faults.measuring import START_S_MAX, Waits, told
 from tests.faults.revoking import (
     CLOSED_FORBIDDEN,
     DOORS,
@@ -66,7 +66,7 @@ async def run_revocations(directory: Path, count: int, tally: Tally) -> None:
     Raises:
       Lost: a promise was broken.
     """
-    async with serving(directory, "--dev") as server:
+    async with serving(directory, "--dev", start_timeout_s=START_S_MAX) as server:
         while tally.count < count:
             crew = Crew(f"m{tally.count // PER_MEETING}")
             await _in_one_meeting(server, crew, min(PER_MEETING, count - tally.count), tally)
