@@ -1,4 +1,4 @@
-"""Hostile clients in a process of their own: ``python -m tests.faults.flood PORT FRAMES SEED``.
+"""Hostile clients, as a process: ``python -m tests.faults.flood PORT FRAMES SEED WAYS``.
 
 Each connection draws a way to be hostile and sends until it is closed, or has sent its share:
 
@@ -18,6 +18,7 @@ import json
 import random
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -81,9 +82,9 @@ def _one(way: str, rng: random.Random) -> bytes:
     return frame(TEXT, bytes(call).decode(errors="replace").encode())
 
 
-async def attack(port: int, rng: random.Random, tally: Tally) -> None:
+async def attack(port: int, rng: random.Random, ways: Sequence[str], tally: Tally) -> None:
     """Open one connection and be hostile on it until its end."""
-    way = rng.choice(WAYS)
+    way = rng.choice(ways)
     path = "/v1" if way == "garbage" else rng.choice(PATHS)
     tally.connections += 1
     try:
@@ -148,13 +149,13 @@ async def linger(port: int, rng: random.Random, tally: Tally) -> None:
         tally.lingered += 1
 
 
-async def flood(port: int, frames: int, seed: int) -> Tally:
+async def flood(port: int, frames: int, seed: int, ways: Sequence[str]) -> Tally:
     """Be hostile until so many frames were taken."""
     tally = Tally()
 
     async def one_after_the_other(rng: random.Random) -> None:
         while tally.frames < frames:
-            await attack(port, rng, tally)
+            await attack(port, rng, ways, tally)
 
     async with trio.open_nursery() as lingering:
         for number in range(LINGERERS):
@@ -169,7 +170,7 @@ async def flood(port: int, frames: int, seed: int) -> Tally:
 def main() -> None:
     """Flood, and tell."""
     port, frames, seed = (int(word) for word in sys.argv[1:4])
-    tally = trio.run(partial(flood, port, frames, seed))
+    tally = trio.run(partial(flood, port, frames, seed, sys.argv[4].split(",")))
     told = {
         "frames": tally.frames,
         "connections": tally.connections,

@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ import trio
 from attrs import define, field
 
 from tests.crash.ledger import Lost
+from tests.faults.flood import WAYS
 from tests.faults.measuring import START_S_MAX, Waits, memory_kib, percentile, told
 from tests.faults.slow import process_of
 from tests.faults.wire import wire
@@ -45,8 +47,8 @@ class Tally:
         return max(self.memory_kib[-quarter:]) - max(self.memory_kib[:quarter])
 
 
-async def run_flood(directory: Path, frames: int, seed: int) -> Tally:
-    """Have the hostile ones send so many frames.
+async def run_flood(directory: Path, frames: int, seed: int, ways: Sequence[str] = WAYS) -> Tally:
+    """Have the hostile ones send so many frames, in some of the *ways* of ``tests.faults.flood``.
 
     Raises:
       Lost: the server ended, or its memory grew.
@@ -62,7 +64,8 @@ async def run_flood(directory: Path, frames: int, seed: int) -> Tally:
         nursery.start_soon(_weigh, server, tally)
         port = server.url.rpartition(":")[2]
         with trio.fail_after(60 + frames * SECONDS_PER_FRAME_MAX):
-            async with process_of("tests.faults.flood", port, str(frames), str(seed)) as crowd:
+            words = (port, str(frames), str(seed), ",".join(ways))
+            async with process_of("tests.faults.flood", *words) as crowd:
                 tally.flood = await crowd.answer(timeout_s=60 + frames * SECONDS_PER_FRAME_MAX)
         status, _body = await get(server.url, "/readyz")
         if status != 200 or server.process.returncode is not None:
