@@ -21,7 +21,7 @@ from attrs import define, field
 from tests.crash.ledger import Lost
 from tests.faults.flood import WAYS
 from tests.faults.measuring import START_S_MAX, Waits, memory_kib, percentile, told
-from tests.faults.slow import process_of
+from tests.faults.slow import running_module
 from tests.faults.wire import wire
 from tests.server.running import Running, get, serving
 
@@ -65,7 +65,7 @@ async def run_flood(directory: Path, frames: int, seed: int, ways: Sequence[str]
         port = server.url.rpartition(":")[2]
         with trio.fail_after(60 + frames * SECONDS_PER_FRAME_MAX):
             words = (port, str(frames), str(seed), ",".join(ways))
-            async with process_of("tests.faults.flood", *words) as crowd:
+            async with running_module("tests.faults.flood", *words) as crowd:
                 tally.flood = await crowd.answer(timeout_s=60 + frames * SECONDS_PER_FRAME_MAX)
         status, _body = await get(server.url, "/readyz")
         if status != 200 or server.process.returncode is not None:

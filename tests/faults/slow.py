@@ -77,7 +77,7 @@ class Crowd:
 
 
 @asynccontextmanager
-async def process_of(*words: str) -> AsyncIterator[Crowd]:
+async def running_module(*words: str) -> AsyncIterator[Crowd]:
     """Run a module of ours for a block."""
     process = await trio.lowlevel.open_process(
         [sys.executable, "-m", *words],
@@ -141,7 +141,9 @@ async def run_slow(directory: Path, readers: int, seconds: float, *, to_the_end:
         talk = Talk()
         await nursery.start(talk.read, bob)
         port = server.url.rpartition(":")[2]
-        async with process_of("tests.faults.crowd", port, str(readers), f"chat:{CHAT}") as crowd:
+        async with running_module(
+            "tests.faults.crowd", port, str(readers), f"chat:{CHAT}"
+        ) as crowd:
             await crowd.answer()
             await talk.write(ann, 1.0, tally)  # Warm.
             talk.took_s.clear()
