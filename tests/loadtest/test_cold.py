@@ -12,6 +12,7 @@ from loadtest.cold import ColdOptions, cold, drop_from_page_cache
 from loadtest.cold_fill import MANIFEST, Prose
 
 
+@pytest.mark.long
 async def test_a_filled_directory_starts_with_everything_and_is_kept(tmp_path: Path) -> None:
     """[O12.6] Filled once, through a server; every meeting that is opened has its end."""
     options = ColdOptions(gb=0.001, data=tmp_path, starts=1, opened=3)

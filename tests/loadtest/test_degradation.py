@@ -40,6 +40,7 @@ def probed_once(ms: float, *, acknowledged: int) -> Driven:
     return made
 
 
+@pytest.mark.long
 async def test_a_load_that_is_borne_is_acknowledged_and_delivered() -> None:
     """[O12.7] Three phases, three rates; nothing lost on the way."""
     outcome = await degradation(SMALL)

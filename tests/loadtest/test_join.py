@@ -46,6 +46,7 @@ def test_half_a_document_is_a_failure() -> None:
     assert newcomer.failure == "3 of 4 parts of the document came"
 
 
+@pytest.mark.long
 async def test_a_document_that_the_server_refuses_is_named() -> None:
     """[O12.4] The scenario does not measure a smaller one instead."""
     with pytest.raises(DocumentRefused, match=r"after 4\.\d+ MB"):

@@ -84,6 +84,7 @@ async def test_our_doors_do_the_work_without_a_fault() -> None:
     assert set(outcome.figures[f"ratios_to_{OURS_NAMED}"]) >= {"p50_ms", "p99_ms", "rss_mb"}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not is_installed(default_folder()), reason="the peers are not installed")
 async def test_the_peers_do_the_same_work() -> None:
     """[O12.3] Ours, Hocuspocus and y-websocket take turns; ratios are ours to theirs."""

@@ -43,6 +43,7 @@ async def test_an_observer_that_misses_an_edit_is_told() -> None:
     assert not outcome.checks["everything_delivered"]
 
 
+@pytest.mark.long
 async def test_what_connections_cost_is_told_for_each() -> None:
     """[O8.10] Idle ones and followers, kept to the end."""
     outcome = await connections(ConnectionsOptions(idle=60, following=30, secs=0.5))
@@ -67,6 +68,7 @@ async def test_a_connection_that_ends_is_told() -> None:
     assert driven.result("connections_ended") == 3
 
 
+@pytest.mark.long
 async def test_meetings_are_weighed_in_memory_and_at_rest() -> None:
     """[O8.11] Every one of them has gone to rest when the round is over."""
     outcome = await meetings_idle(MeetingsIdleOptions(count=100, rounds=2, idle_timeout_s=1))
@@ -76,6 +78,7 @@ async def test_meetings_are_weighed_in_memory_and_at_rest() -> None:
     assert len(outcome.figures["rss_mb_after_each_round"]) == 2
 
 
+@pytest.mark.long
 async def test_a_soak_tells_how_steep_memory_and_latency_are() -> None:
     """[O8.12] In its second half."""
     outcome = await soak(SoakOptions(mins=0.06, meetings=2, participants=1, warm_secs=0))

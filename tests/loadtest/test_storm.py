@@ -12,6 +12,7 @@ SMALL = StormOptions(
 )
 
 
+@pytest.mark.long
 async def test_everybody_resumes_after_a_kill_without_gap_or_duplicate() -> None:
     """[O12.5] Killed with SIGKILL, started again, followed on by cursor."""
     outcome = await storm(SMALL)
@@ -21,6 +22,7 @@ async def test_everybody_resumes_after_a_kill_without_gap_or_duplicate() -> None
     assert outcome.figures["all_live_after_start_s"] > 0
 
 
+@pytest.mark.long
 async def test_clients_that_skip_what_they_missed_are_noticed() -> None:
     """[O12.5] A cursor that skips events cannot look clean."""
     outcome = await storm(

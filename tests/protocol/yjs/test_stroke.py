@@ -75,7 +75,7 @@ def test_what_is_taken_for_a_stroke_is_what_the_walk_reads() -> None:
     rng = random.Random(7)
     base = [b.one(b.text("hello world")), b.one(b.text("there"), client=300)]
     taken = 0
-    for _ in range(40_000):
+    for _ in range(8_000):
         ends = {1: 11, 300: 5}
         client = rng.choice([1, 300])
         place: dict[str, tuple[int, int]] = {}
@@ -86,7 +86,7 @@ def test_what_is_taken_for_a_stroke_is_what_the_walk_reads() -> None:
         for _ in range(rng.choice([0, 0, 1, 2])):
             update[rng.randrange(len(update))] = rng.randrange(256)
         taken += check(base, bytes(update))
-    assert taken > 5_000
+    assert taken > 1_000
 
 
 def check(base: list[bytes], update: bytes) -> bool:
