@@ -18,7 +18,8 @@ of tail rows ascend over both tables. ``quarantine`` keeps tail rows of actors t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import apsw
@@ -82,7 +83,7 @@ def migrate(db: apsw.Connection, clock_ms: Callable[[], int]) -> None:
     for name, function in functions.items():
         db.create_scalar_function(name, function, deterministic=True)
     for version, step in enumerate(_STEPS[current:], start=current + 1):
-        with db:
+        with _transaction(db):
             db.execute(step)
             if version == 1:
                 db.execute(
@@ -91,3 +92,20 @@ def migrate(db: apsw.Connection, clock_ms: Callable[[], int]) -> None:
                 )
                 db.pragma("application_id", APPLICATION_ID)
             db.pragma("user_version", version)
+
+
+@contextmanager
+def _transaction(db: apsw.Connection) -> Iterator[None]:
+    """Do the block in one transaction.
+
+    Unlike ``with db``, a device that is gone is raised as that, not as what it makes of a rollback.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # SQLite may have rolled back by itself.
+            with suppress(apsw.Error):
+                db.execute("ROLLBACK")
+        raise

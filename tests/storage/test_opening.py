@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -15,6 +17,7 @@ from actors import Batch
 from collab.kind import Item, Put
 from collab.storage import SignalRow, StoreUnusable, inspect_store, open_store
 from collab.storage.migrations import VERSION
+from tests.crash.device import Call, Device
 from tests.storage.conftest import Reopen
 from tests.storage.faults import FaultyDisk
 
@@ -245,6 +248,29 @@ async def test_a_full_disk_at_the_start_is_said(tmp_path: Path, disk: FaultyDisk
     disk.is_full = False
     async with open_store(tmp_path, clock_ms=_clock_ms, vfs=disk.name) as store:
         await store.append(Batch("a:1", 1, [b"x"]))
+
+
+async def test_a_device_that_goes_while_a_store_is_made_is_named(tmp_path: Path) -> None:
+    """[J3.15] From whichever call on nothing works: the line says that the device failed."""
+    for last in itertools.count():
+        calls = itertools.count()
+
+        def go(_call: Call, calls: Iterator[int] = calls, last: int = last) -> None:
+            if next(calls) >= last:
+                raise apsw.IOError("gone")
+
+        device = Device(go)
+        problem = None
+        try:
+            async with open_store(tmp_path / str(last), clock_ms=_clock_ms, vfs=device.name):
+                break  # It was opened before anything failed.
+        except StoreUnusable as error:
+            problem = error.problem
+        finally:
+            device.close()
+        assert problem is not None
+        assert problem.startswith("reading or writing failed"), (last, problem)
+    assert last > 20
 
 
 async def test_a_damaged_file_is_said(reopen: Reopen, tmp_path: Path) -> None:
