@@ -7,7 +7,6 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -250,25 +249,39 @@ async def test_a_full_disk_at_the_start_is_said(tmp_path: Path, disk: FaultyDisk
         await store.append(Batch("a:1", 1, [b"x"]))
 
 
-async def test_a_device_that_goes_while_a_store_is_made_is_named(tmp_path: Path) -> None:
-    """[J3.15] From whichever call on nothing works: the line says that the device failed."""
+async def _opened_until(directory: Path, last: int) -> str | None:
+    """Open the store on a device of which call *last*, and all after it, fail; return the problem.
+
+    Calls are counted from 0, reads among them. None: it was opened before.
+    """
+    calls = itertools.count()
+
+    def go(_call: Call) -> None:
+        if next(calls) >= last:
+            raise apsw.IOError("gone")
+
+    device = Device(go)
+    try:
+        async with open_store(directory, clock_ms=_clock_ms, vfs=device.name):
+            return None
+    except StoreUnusable as error:
+        return error.problem
+    finally:
+        device.close()
+
+
+@pytest.mark.parametrize("made_until", [0, 40, 44])  # 40 and 44: between two of its steps.
+async def test_a_device_that_goes_while_a_store_is_made_is_named(
+    tmp_path: Path, made_until: int
+) -> None:
+    """[J3.15] From whichever call on nothing works, at the first start or the one that goes on."""
     for last in itertools.count():
-        calls = itertools.count()
-
-        def go(_call: Call, calls: Iterator[int] = calls, last: int = last) -> None:
-            if next(calls) >= last:
-                raise apsw.IOError("gone")
-
-        device = Device(go)
-        problem = None
-        try:
-            async with open_store(tmp_path / str(last), clock_ms=_clock_ms, vfs=device.name):
-                break  # It was opened before anything failed.
-        except StoreUnusable as error:
-            problem = error.problem
-        finally:
-            device.close()
-        assert problem is not None
+        directory = tmp_path / str(last)
+        if made_until:
+            assert await _opened_until(directory, made_until) is not None
+        problem = await _opened_until(directory, last)
+        if problem is None:
+            break
         assert problem.startswith("reading or writing failed"), (last, problem)
     assert last > 20
 
