@@ -206,13 +206,19 @@ async def test_many_messages_at_once_are_handed_over_in_order(session: Session) 
         assert session.seen == texts
 
 
-@pytest.mark.parametrize("is_closing", [False, True])
-async def test_a_flood_stops_nobody_else(session: Session, is_closing: bool) -> None:
+@pytest.mark.parametrize("way", ["messages", "while closing", "fragments"])
+async def test_a_flood_stops_nobody_else(session: Session, way: str) -> None:
     """[T9.3] A client that sends as fast as it can, served or already closing: others live on."""
+    fragmented = frame(TEXT, b"", fin=False) + frame(CONTINUATION, b"", fin=False) * 500
+    floods = {
+        "messages": frame(TEXT, b"x" * 1_500) * 40,
+        "while closing": frame(TEXT, b"") * 5_000,
+        "fragments": (fragmented + frame(CONTINUATION, b"")) * 20,
+    }
     async with connected(session) as client, trio.open_nursery() as nursery:
-        if is_closing:
+        if way == "while closing":
             session.answer = lambda _: session.socket.close_soon(4400, "enough")
-        flood = frame(TEXT, b"") * 5_000 if is_closing else frame(TEXT, b"x" * 1_500) * 40
+        flood = floods[way]
 
         async def send_on() -> None:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
