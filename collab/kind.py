@@ -43,6 +43,11 @@ class Caller:
     org_role: str | None = None
     session_id: str | None = None
     is_dev: bool = False  # ``collab serve --dev``: things come into being when first opened.
+    # A service (transcriber, bot) may do only these: ``kind:action``, the action as in the
+    # permission table or ``*``. None: a person, bound by roles alone.
+    scopes: frozenset[str] | None = None
+    is_guest: bool = False  # Has not signed in; see ``collab.identity.guests``.
+    permissions: frozenset[str] = frozenset()  # Words of the issuer's; ours mean none of them.
 
 
 @define(eq=False)

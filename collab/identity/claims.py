@@ -16,6 +16,10 @@ from protocol.gateway import Identity
 ORG_ID: Final = "org_id"
 ORG_ROLE: Final = "org_role"
 IS_DEV: Final = "is_dev"
+SCOPES: Final = "scopes"  # A list of ``kind:action``; missing for people.
+PERMISSIONS: Final = "permissions"  # A list of the issuer's words.
+
+GUEST_PREFIX: Final = "guest:"  # Of the ids of guests, and of nobody else's.
 
 # Printable ASCII that needs no escaping in a URL's path, a log line, a shell or a file name:
 # what identity providers put into ``sub`` (``auth0|66f``, ``user_2ab``, ``ann@example.org``) fits.
@@ -27,13 +31,22 @@ def is_user_id(text: object) -> bool:
     return isinstance(text, str) and _USER_ID.fullmatch(text) is not None
 
 
+def is_guest_id(user_id: str) -> bool:
+    """Say whether *user_id* is a guest's."""
+    return user_id.startswith(GUEST_PREFIX)
+
+
 def caller_of(identity: Identity, *, session_id: str | None = None) -> Caller:
     """Return *identity* as the rules of kinds see it."""
     claims = identity.claims
+    scopes = claims.get(SCOPES)
     return Caller(
         user_id=identity.user_id,
         org_id=claims.get(ORG_ID),
         org_role=claims.get(ORG_ROLE),
         session_id=session_id,
         is_dev=claims.get(IS_DEV) is True,
+        scopes=None if scopes is None else frozenset(scopes),
+        is_guest=is_guest_id(identity.user_id),
+        permissions=frozenset(claims.get(PERMISSIONS, ())),
     )
