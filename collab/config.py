@@ -14,6 +14,7 @@ import attrs
 from attrs import field, frozen
 from attrs.validators import and_, ge, le, max_len, min_len
 
+from collab.allowances import parse_allowances
 from collab.limits import (
     BATCH_INTERVAL_MAX_S,
     BATCH_INTERVAL_MIN_S,
@@ -99,7 +100,7 @@ class Config:
     frame_bytes_max: int = field(
         default=FRAME_BYTES_MAX,
         validator=_between(FRAME_BYTES_MIN, FRAME_BYTES_MAX),
-        metadata=_about("Largest message that a client may send, in bytes."),
+        metadata=_about("Largest message that a client of /v1 may send, in bytes."),
     )
     message_rate_per_s: float = field(
         default=MESSAGE_RATE_PER_S,
@@ -110,6 +111,11 @@ class Config:
         default=MESSAGE_BURST,
         validator=_between(1, 10_000_000),
         metadata=_about("Messages that it may send at once, after a pause."),
+    )
+    allowances: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, 100),
+        metadata=_about("How often one may act: ACTION=COUNT/SECONDS[:window][@address], or =off."),
     )
     batch_interval_ms: float = field(
         default=BATCH_INTERVAL_S * 1000,
@@ -137,6 +143,10 @@ class Config:
     )
 
     def __attrs_post_init__(self) -> None:
+        try:
+            parse_allowances(self.allowances)
+        except ValueError as error:
+            raise ValueError(f"allowances: {error.args[0]}") from None
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together: give both or neither")
         if self.dev and not is_loopback(self.host):

@@ -75,7 +75,7 @@ USER_UNLISTED_MAX: Final = 4_096  # Versions remembered of what was unlisted, ag
 USER_PINS_MAX: Final = 100  # All of them are in the list's snapshot.
 
 # Notes: the shared document of a meeting or chat.
-NOTES_BYTES_MAX: Final = 4_194_304  # Whole state; as base64 it fits a client's frame (8 MiB).
+NOTES_BYTES_MAX: Final = 5_767_168  # Whole state; as base64 it fits a client's frame (8 MiB).
 NOTES_CLIENTS_MAX: Final = 16_000  # Ids ever used, one per page load; all fit one update.
 NOTES_CLIENTS_PER_USER_MAX: Final = 4_000  # So that nobody uses up the ids of everybody.
 NOTES_ROOTS_MAX: Final = 64
@@ -146,7 +146,18 @@ SIGNAL_TIMEOUT_S: Final = 10.0
 SIGNAL_RETRY_MIN_S: Final = 0.2
 SIGNAL_RETRY_MAX_S: Final = 60.0
 
+# Rates and the audit log.
+ALLOWANCE_HOLDERS_MAX: Final = 16_384  # Users or addresses remembered for one action; 150 bytes.
+ALLOWANCE_COUNT_MAX: Final = 1_000_000
+ALLOWANCE_PERIOD_MAX_S: Final = 86_400  # What is to last longer is a quota.
+AUDIT_WINDOW_S: Final = 10.0  # What repeats itself meanwhile is counted, not written again.
+AUDIT_OPEN_MAX: Final = 4_096  # Different things counted at once; beyond it they are lumped.
+AUDIT_OPEN_PER_HOLDER_MAX: Final = 64  # Of one user or address, so that nobody takes all places.
+AUDIT_TEXT_LEN_MAX: Final = 300  # One word of an entry; longer ones are cut.
+AUDIT_PAGE_MAX: Final = 500
+
 HTTP_CALL_TIMEOUT_S: Final = 30.0
+HTTP_WAIT_MAX_MS: Final = 1_000  # Who is to come back later than that is told so instead.
 NOTES_MARKDOWN_BYTES_MAX: Final = 4 * NOTES_MARKDOWN_LEN_MAX  # Of an imported file.
 
 # The client library.

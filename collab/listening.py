@@ -21,6 +21,7 @@ from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
 from protocol.port import BoundPort, PortConfig, Request, WebSocketRoute, serve_port
 from protocol.server import WireServer
 from protocol.yjs.doors import YjsDoors
+from protocol.yjs.limits import DOOR_FRAME_BYTES_MAX
 
 WIRE_PATH: Final = "/v1"
 YJS_PATH: Final = "/yjs/"
@@ -111,9 +112,10 @@ def _route(wire: WireServer, doors: YjsDoors, request: Request) -> WebSocketRout
     if path == WIRE_PATH:
         return WebSocketRoute(wire.handle, _SUBPROTOCOLS)
     if path.startswith(YJS_PATH) and len(path) > len(YJS_PATH):
-        return WebSocketRoute(partial(doors.handle_yjs, path.removeprefix(YJS_PATH)))
+        handle = partial(doors.handle_yjs, path.removeprefix(YJS_PATH))
+        return WebSocketRoute(handle, frame_bytes_max=DOOR_FRAME_BYTES_MAX)
     if path == HOCUSPOCUS_PATH:
-        return WebSocketRoute(doors.handle_hocuspocus)
+        return WebSocketRoute(doors.handle_hocuspocus, frame_bytes_max=DOOR_FRAME_BYTES_MAX)
     return None
 
 

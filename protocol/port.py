@@ -92,10 +92,12 @@ class WebSocketRoute:
 
     ``subprotocols`` are what we speak, best first. A client that offers none of them is accepted
     without one; the handler decides what that means. The connection ends with ``handler``.
+    ``frame_bytes_max`` bounds a message, where the port's own bound is not right.
     """
 
     handler: SocketHandler
     subprotocols: Sequence[str] = ()
+    frame_bytes_max: int | None = None
 
 
 @frozen
@@ -310,7 +312,7 @@ class _Port:
                 head.request,
                 early=head.early,
                 subprotocol=choose_subprotocol(head.request, route.subprotocols),
-                bytes_max=self._config.frame_bytes_max,
+                bytes_max=route.frame_bytes_max or self._config.frame_bytes_max,
             )
             code = CLOSE_SERVER_ERROR
             try:

@@ -108,9 +108,9 @@ def _plan(log: NotesLog, update: bytes, report: UpdateReport) -> tuple[NestingPl
     """
     try:
         if not repeats_known(report, log.doc.clocks):
-            return log.doc.index.plan(report), None
+            return log.doc.plan_of(report), None
         rest = log.doc.unknown_part(update, report)
-        return log.doc.index.plan(rest.report), rest
+        return log.doc.plan_of(rest.report), rest
     except UpdateRefused as refusal:
         raise NotesMalformed(str(refusal)) from None
 

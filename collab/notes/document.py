@@ -24,18 +24,17 @@ from collab.limits import NOTES_BYTES_MAX, NOTES_RETRY_MS
 from collab.notes.errors import DocumentFault, NotesMalformed
 from collab.notes.guarding import no_panic as no_panic
 from collab.notes.guarding import observed as observed
-from collab.notes.guarding import own_bytes
-from collab.notes.halving import grouped, halve, halve_steps, may_be_cut
+from collab.notes.halving import grouped, halve, may_be_cut
 from collab.notes.loading import OWN_LIMITS as OWN_LIMITS
 from collab.notes.loading import (
     STROKE_WEIGHT,
     Weight,
-    load_steps,
     weigh,
     weight_of,
 )
-from collab.notes.readying import Readied, readied_steps, unknown_steps
-from collab.notes.replaying import REPLAYED_AT_ONCE, Live, Part, replay_steps
+from collab.notes.opening import index_steps, opened_steps
+from collab.notes.readying import Readied, plan_steps, readied_steps, unknown_steps
+from collab.notes.replaying import Live, Part
 from protocol.yjs import (
     Id,
     NestingIndex,
@@ -44,7 +43,6 @@ from protocol.yjs import (
     UpdateRefused,
     UpdateReport,
     decode_state_vector,
-    walk_steps,
 )
 from protocol.yjs.reader import varuint
 
@@ -92,7 +90,7 @@ class SharedDoc:
             return False
         assert live.index is not None, "the plan was made with it"
         live.index.commit(plan)
-        live.whole = live.part = None
+        live.whole = live.part = live.planned = None
         live.added_bytes += len(update)
         self._ahead.append(update if sent is None else sent)
         return True
@@ -184,6 +182,30 @@ class SharedDoc:
             return None
         return (yield from readied_steps(live, self.whole(), update, part))
 
+    def plan_steps(self, update: bytes, report: UpdateReport) -> Generator[None]:
+        """Plan *update*, for ``plan_of`` its unknown part, in slices; or not, if it will not do.
+
+        Raises:
+          UpdateRefused: the index refuses it.
+          DocumentFault: the library failed.
+        """
+        live = self._opened()
+        if not report.missing_from(live.clocks):
+            part = yield from unknown_steps(live, update, report)
+            yield from plan_steps(live, self.index, part.report)
+
+    def plan_of(self, report: UpdateReport) -> NestingPlan:
+        """Return what the index is to remember of an update, as it was planned or is now.
+
+        Raises:
+          UpdateRefused: the index refuses it.
+        """
+        live = self._opened()
+        planned = live.planned
+        if planned is None or planned.of is not report or planned.version != live.version:
+            return self.index.plan(report)
+        return planned.plan
+
     def make_ready(self, update: bytes, report: UpdateReport, readied: Readied | None) -> None:
         """See to it that ``apply`` of *update* takes no time, with what was *readied* before.
 
@@ -193,7 +215,7 @@ class SharedDoc:
         """
         live = self._opened()
         if readied is not None:
-            if readied.live is not live or readied.version != live.version:
+            if not readied.is_of(live):
                 raise RateLimited("the document has changed meanwhile", NOTES_RETRY_MS)
         elif not self._is_light(weight_of(report)):
             try:
@@ -201,6 +223,11 @@ class SharedDoc:
             except UpdateRefused as refusal:
                 raise NotesMalformed(str(refusal)) from None
         self._readied = readied
+
+    def offer(self, readied: Readied) -> None:
+        """Have ``apply`` take what was *readied*, if the document is the same still."""
+        if readied.is_of(self._opened()):
+            self._readied = readied
 
     def take_in(self, update: bytes) -> None:
         """Evolve: the live path has applied it already, a replay applies it when it is needed."""
@@ -244,7 +271,7 @@ class SharedDoc:
         """Depths of everything in it, built when first asked for."""
         live = self._opened()
         if live.index is None:
-            exhaust(self._index_steps(live))
+            exhaust(index_steps(live, self.whole()))
         assert live.index is not None
         return live.index
 
@@ -339,7 +366,7 @@ class SharedDoc:
         live = self._live
         assert live is not None
         if live.index is None:
-            yield from self._index_steps(live)
+            yield from index_steps(live, self.whole())
 
     def _opened(self) -> Live:
         if self._live is None or self._behind:
@@ -348,45 +375,10 @@ class SharedDoc:
         return self._live
 
     def _open_steps(self) -> Generator[None]:
-        # Dropped half-way, it begins anew: what was applied already is applied once more.
-        behind, live, holds_back = list(self._behind), self._live, False
-        if self._cuts:
-            # They may be cut before their time: nobody looks in between.
-            by_client = grouped(self._cuts)
-            if live is not None:
-                holds_back = live.holds_back
-                with no_panic():
-                    self.saved, live = live.doc.get_update(), None
-            self.saved = yield from halve_steps(self.saved, by_client)
-            for at, update in enumerate(behind):
-                behind[at] = yield from halve_steps(update, by_client)
-                if at % REPLAYED_AT_ONCE == 0:
-                    yield
-        if live is None:
-            live = Live()
-            live.holds_back = holds_back
-            live.doc, live.load = yield from load_steps(self.saved, None)
-            yield
-        yield from replay_steps(live, behind)
-        if self._live is not live or behind:
-            with no_panic():
-                live.clocks = dict(decode_state_vector(live.doc.get_state()))
-            live.version += 1
-            live.whole = live.index = None
-            live.measured_bytes = len(self.saved)
-            live.added_bytes = sum(map(len, behind))
-        self._live = live
+        behind = list(self._behind)
+        self.saved, self._live = yield from opened_steps(self.saved, self._live, behind, self._cuts)
         del self._behind[: len(behind)]
         self._cuts = set()
-
-    def _index_steps(self, live: Live) -> Generator[None]:
-        index = NestingIndex()
-        with own_bytes():
-            report = yield from walk_steps(self.whole(), OWN_LIMITS)
-            index.commit((yield from index.plan_steps(report)))
-        if index.state != live.clocks:
-            raise DocumentFault("the document is encoded with other clocks than it has")
-        live.index = index
 
 
 def exhaust(steps: Generator[None, None, T]) -> T:

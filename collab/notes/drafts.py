@@ -35,7 +35,7 @@ from collab.notes.desk import Drafted, draft_of
 from collab.notes.document import EMPTY
 from collab.notes.errors import DocumentFault
 from collab.notes.state import HasNotes, NotesLog
-from collab.notes.study import Draft
+from collab.notes.study import Draft, Study
 from collab.notes.undoing import newest_burst
 from collab.notes.writing import Written, write
 
@@ -63,7 +63,7 @@ def _take_back(
     if draft is None or draft.seqs != tuple(burst.seqs):
         return _draft_first(log, command, context)
     # A burst of which nothing is left to take back is done with, so that the one before it is next.
-    written = _write(log, draft, context) or _nothing()
+    written = _write(log, draft, command.study, context) or _nothing()
     event = NotesUndone(**written, seqs=list(draft.seqs), redo=is_redo)
     return Outcome([event], {"seqs": list(draft.seqs)})
 
@@ -78,7 +78,7 @@ def restore(state: HasNotes, command: RestoreNotes, context: Context) -> Outcome
     draft = _fitting(state.notes, command, context)
     if draft is None:
         return _draft_first(state.notes, command, context)
-    written = _write(state.notes, draft, context)
+    written = _write(state.notes, draft, command.study, context)
     if written is None:
         return Outcome(value={})
     return Outcome([NotesRestored(**written, seq=command.seq)], {})
@@ -96,7 +96,7 @@ def merge_branch(state: HasNotes, command: MergeBranch, context: Context) -> Out
     draft = _fitting(log, command, context)
     if draft is None:
         return _draft_first(log, command, context)
-    written = _write(log, draft, context) or _nothing()
+    written = _write(log, draft, command.study, context) or _nothing()
     return Outcome([BranchMerged(**written, id=command.id)], {})
 
 
@@ -110,7 +110,7 @@ def import_notes(state: HasNotes, command: ImportNotes, context: Context) -> Out
     draft = _fitting(state.notes, command, context)
     if draft is None:
         return _draft_first(state.notes, command, context)
-    written = _write(state.notes, draft, context)
+    written = _write(state.notes, draft, command.study, context)
     events: list[Any] = [NotesImported(**written, root=draft.root)] if written else []
     return Outcome(events, {"root": draft.root})
 
@@ -141,7 +141,7 @@ def _nothing() -> Written:
     return Written(update=EMPTY, new_clients=[], new_roots={})
 
 
-def _write(log: NotesLog, draft: Draft, context: Context) -> Written | None:
+def _write(log: NotesLog, draft: Draft, study: Study, context: Context) -> Written | None:
     """Apply a draft; None: it changes nothing.
 
     Raises:
@@ -153,4 +153,6 @@ def _write(log: NotesLog, draft: Draft, context: Context) -> Written | None:
         return None
     if not isinstance(verdict, Admitted):
         raise DocumentFault("a pen writes as somebody else")
+    if study.readied is not None:
+        log.doc.offer(study.readied)
     return write(log, draft.update, draft.report, verdict)

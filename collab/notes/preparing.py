@@ -1,6 +1,7 @@
 """What is done before a command on the document is decided, without holding others up.
 
 * A large update is read in slices of about 2 ms; so is a document that nobody opened yet.
+* A large one is planned, and if it takes long to apply, applied to another document beside.
 * What the server writes for a user is written away from the actor (``desk``), and here only if it
   did not fit several times over, because the same user was quicker.
 """
@@ -39,7 +40,9 @@ def study(
         return None if is_whole_asked or log.doc.is_ready else partial(_open, log)
     if isinstance(command, Drafted):
         if log.doc.is_ready and command.study.tries < NOTES_DRAFT_TRIES_MAX:
-            return None
+            draft = command.study.draft
+            is_small = draft is None or len(draft.update) <= NOTES_STUDIED_BYTES
+            return None if is_small else partial(_ready_draft, log, command)
         return partial(_get_ready, log, command, caller.user_id, target, reader)
     return None
 
@@ -71,6 +74,7 @@ async def _ready(log: NotesLog, command: EditNotes, report: UpdateReport) -> Non
         doc, update, report = fitted.doc, fitted.update, fitted.report
     try:
         study.readied = await in_turns(doc.ready_steps(update, report))
+        await in_turns(doc.plan_steps(update, report))
     except UpdateRefused as refusal:
         study.refusal = refusal
 
@@ -94,6 +98,20 @@ async def _fit(log: NotesLog, command: EditNotes, cuts: list[Id]) -> None:
         command.study.fitted = await in_turns(fit_steps(log.seq, log.doc, command.update, cuts))
     except UpdateRefused as refusal:
         command.study.refusal = refusal
+
+
+async def _ready_draft(log: NotesLog, command: Drafted) -> None:
+    """Build a document with the draft in it, and plan it. Cancelled: nothing happened.
+
+    Whether the document is the same still is found out when it is decided: a draft is let in all
+    the same, and then takes as long as it takes.
+    """
+    study, doc = command.study, log.doc
+    assert study.draft is not None
+    update, report = study.draft.update, study.draft.report
+    with suppress(UpdateRefused):  # It is ours: what it costs is bounded by what the document is.
+        study.readied = await in_turns(doc.ready_steps(update, report))
+        await in_turns(doc.plan_steps(update, report))
 
 
 async def _get_ready(

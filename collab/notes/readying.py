@@ -16,8 +16,8 @@ from attrs import frozen
 
 from collab.notes.guarding import no_panic
 from collab.notes.loading import OWN_LIMITS, Load, load_both_steps
-from collab.notes.replaying import Live, Part
-from protocol.yjs import UpdateReport, walk_steps
+from collab.notes.replaying import Live, Part, Planned
+from protocol.yjs import NestingIndex, UpdateReport, walk_steps
 
 
 @frozen
@@ -31,6 +31,10 @@ class Readied:
     doc: pycrdt.Doc[Any]
     load: Load
     is_change: bool
+
+    def is_of(self, live: Live) -> bool:
+        """Say whether it was built from *live* as it is now."""
+        return self.live is live and self.version == live.version
 
 
 def repeats_known(report: UpdateReport, clocks: Mapping[int, int]) -> bool:
@@ -59,6 +63,25 @@ def unknown_steps(live: Live, update: bytes, report: UpdateReport) -> Generator[
     part = Part(rest, (yield from walk_steps(rest, OWN_LIMITS)))
     live.part = update, version, part
     return part
+
+
+def plan_steps(live: Live, index: NestingIndex, report: UpdateReport) -> Generator[None]:
+    """Leave in *live* what *index* is to remember of an update, in slices.
+
+    The index may change between them: then this was in vain.
+
+    Raises:
+      UpdateRefused: the index refuses it.
+    """
+    version = live.version
+    steps = index.plan_steps(report)
+    while live.version == version:
+        try:
+            next(steps)
+        except StopIteration as done:
+            live.planned = Planned(report, version, done.value)
+            return
+        yield
 
 
 def readied_steps(

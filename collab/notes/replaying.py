@@ -11,7 +11,7 @@ import pycrdt
 from collab.limits import NOTES_PASSED_AT_ONCE
 from collab.notes.guarding import no_panic
 from collab.notes.loading import OWN_LIMITS, SLICE_S, Load, Weight, load_steps, weigh, weight_of
-from protocol.yjs import NestingIndex, UpdateReport, walk_steps
+from protocol.yjs import NestingIndex, NestingPlan, UpdateReport, walk_steps
 
 REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
 
@@ -28,6 +28,14 @@ class Part(NamedTuple):
     report: UpdateReport
 
 
+class Planned(NamedTuple):
+    """What the index is to remember of an update, which says what ``of`` tells."""
+
+    of: UpdateReport
+    version: int  # Of the document.
+    plan: NestingPlan
+
+
 class Live:
     """A built document, and what is known of it."""
 
@@ -40,6 +48,7 @@ class Live:
         "load",
         "measured_bytes",
         "part",
+        "planned",
         "version",
         "whole",
     )
@@ -56,6 +65,7 @@ class Live:
         self.version = 0  # Changes with every update that is applied.
         # What an update adds, once that was found out: of which one, and at which version.
         self.part: tuple[bytes, int, Part] | None = None
+        self.planned: Planned | None = None  # The newest large update, if it was planned before.
 
 
 def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:

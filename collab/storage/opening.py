@@ -63,7 +63,7 @@ async def open_store(
         except (apsw.Error, OSError) as error:
             raise StoreUnusable(path, what_failed(error), remedy_for(error)) from error
         for actor_id, detail in loaded.damaged.items():
-            _log.error("%s is quarantined: %s", actor_id, detail)
+            _log.error("%r is quarantined: %s", actor_id, detail)
         figures = Figures()
         writer = Writer(writer_thread, loaded.tail, loaded.tail_no, figures)
         compactor = Compactor(

@@ -11,8 +11,8 @@ VARINT_MAX: Final = 2**53 - 1  # Yjs raises beyond; yrs wraps a client id of 2^5
 CLOCK_MAX: Final = 2**31 - 1  # yrs counts in u32 and compares differences as i32.
 
 # One update.
-UPDATE_BYTES_MAX: Final = 1_048_576  # One wire frame: a large paste, a whole long document.
-STRUCTS_MAX: Final = 262_144  # 1 MiB of real editing holds 90,000.
+UPDATE_BYTES_MAX: Final = 5_767_168  # A whole long document: clients cannot send it in parts.
+STRUCTS_MAX: Final = 524_288  # 1 MiB of real editing holds 90,000.
 CLIENTS_MAX: Final = 16_384  # Every page load is a client; a shared year of work has thousands.
 DELETES_MAX: Final = 131_072  # Ranges; the recorded traces have at most 6,000.
 CLOCK_LEAP_MAX: Final = 2**24  # One client's advance in one update: months of typing, merged.
@@ -53,6 +53,7 @@ AWARENESS_TOLD_BYTES_MAX: Final = 65_536  # More goes in several messages: each 
 AWARENESS_GONE_MAX: Final = 1_024  # Clients of a document remembered after they left.
 
 # Connections through the doors.
+DOOR_FRAME_BYTES_MAX: Final = 6_291_456  # An update, and the names around it.
 DOOR_CALLS_MAX: Final = 64  # Open edits and syncs of one socket; beyond, it is read later.
 DOOR_EDIT_TRIES_MAX: Final = 6  # Of an edit whose owner says "later".
 DOOR_TICK_S: Final = 10.0  # A client that hears nothing for 30 s reconnects: twice this is below.
@@ -79,6 +80,7 @@ class WalkLimits:
 
 CLIENT_LIMITS: Final = WalkLimits()
 
+assert UPDATE_BYTES_MAX + DOCUMENT_NAME_BYTES_MAX < DOOR_FRAME_BYTES_MAX
 assert CLOCK_LEAP_MAX < CLOCK_MAX
 assert NESTING_MAX < 255  # Depths are kept as bytes.
 assert AWARENESS_TOLD_BYTES_MAX + AWARENESS_OWN_BYTES_MAX < AWARENESS_BYTES_MAX

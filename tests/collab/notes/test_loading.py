@@ -12,11 +12,11 @@ from attrs import frozen
 
 from collab.errors import RateLimited
 from collab.limits import NOTES_SCAN_S
-from collab.notes import EditNotes
+from collab.notes import EditNotes, RestoreNotes
 from collab.notes.document import SharedDoc, exhaust
 from collab.notes.errors import NotesMalformed
 from collab.notes.loading import Allowance, Load, Weight, load_steps, weigh, weight_of
-from protocol.yjs import UpdateRefused, walk
+from protocol.yjs import NestingIndex, UpdateRefused, walk
 from tests.collab.notes.pad import Editor, PadStage
 from tests.protocol.yjs import building as b
 
@@ -95,6 +95,50 @@ async def test_of_two_that_take_long_in_one_batch_the_second_is_sent_again() -> 
         stage.do("ann", second)
     await stage.act("ann", EditNotes(update=second.update))
     assert stage.text() == "a" * 2_000
+
+
+async def test_a_large_update_is_planned_before_it_is_decided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """[N3.20] Its depths are found out in slices; also when it repeats what is known."""
+    stage = PadStage()
+    first = EditNotes(update=typed(10, 2_000))
+    both = EditNotes(update=pycrdt.merge_updates(first.update, typed(20, 2_000)))
+    for command in (first, both):
+        await stage.get_ready("ann", command)
+        with monkeypatch.context() as patched:
+            patched.setattr(NestingIndex, "plan", _never)
+            stage.do("ann", command)
+    assert stage.text() == "a" * 4_000
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("it was planned in the turn")
+
+
+@pytest.mark.parametrize("is_outrun", [False, True])
+async def test_a_large_draft_is_applied_beside_the_document(is_outrun: bool) -> None:
+    """[N3.21] A restore of thousands of lines; one that is outrun is let in all the same."""
+    stage = PadStage()
+    editor = Editor()
+    lines = "".join(f"line {n}\n" for n in range(4_000))
+    stage.edit("ann", editor.write(0, lines))
+    for n in range(4_000):
+        at = 6 * n
+        stage.edit("ann", editor.delete(at, at + 1))
+    command = RestoreNotes(seq=1)
+    await stage.get_ready("bob", command)
+    stage.do("bob", command)
+    assert stage.draft is not None
+    await stage.draft(stage.rows)
+    await stage.get_ready("bob", command)
+    assert command.study.readied is not None
+    if is_outrun:
+        stage.edit("ann", editor.write(0, "and "))
+    stage.do("bob", command)
+    assert stage.text() == ("and " if is_outrun else "") + lines
+    stage.crash()
+    assert stage.text() == ("and " if is_outrun else "") + lines
 
 
 def test_a_keystroke_is_light_and_is_weighed_by_its_first_bytes() -> None:
