@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import pycrdt
 
 from collab.limits import NOTES_PASSED_AT_ONCE
-from collab.notes.guarding import no_panic
+from collab.notes.guarding import no_panic, own_bytes
 from collab.notes.loading import OWN_LIMITS, SLICE_S, Load, Weight, load_steps, weigh, weight_of
 from protocol.yjs import NestingIndex, NestingPlan, UpdateReport, walk_steps
 
@@ -106,7 +106,8 @@ def _weight_steps(live: Live, update: bytes) -> Generator[None, None, Weight]:
     with no_panic():
         live.load.fit(live.doc.get_update())
     yield
-    return weight_of((yield from walk_steps(update, OWN_LIMITS)))
+    with own_bytes():
+        return weight_of((yield from walk_steps(update, OWN_LIMITS)))
 
 
 def _note_held_back(live: Live, applied: list[bytes]) -> None:

@@ -12,7 +12,8 @@ from attrs import frozen
 
 from collab.errors import RateLimited
 from collab.limits import NOTES_SCAN_S
-from collab.notes import EditNotes, RestoreNotes
+from collab.notes import EditNotes
+from collab.notes.commands import RestoreNotes
 from collab.notes.document import SharedDoc, exhaust
 from collab.notes.errors import NotesMalformed
 from collab.notes.loading import Allowance, Load, Weight, load_steps, weigh, weight_of
