@@ -1,7 +1,7 @@
 """The generator of ``storm``: people who follow meetings, lose their server, and come back.
 
-They behave as our client library does: after a failure they wait a random time under a ceiling that
-doubles, from ``RECONNECT_DELAY_MIN_S``, then ask for everything after the
+They behave as our client library does: after a failure they wait a random time under its ceiling,
+then ask for everything after the
 last event they have. Writers go on when they are due; what is due while there is no connection is
 not sent.
 """
@@ -23,7 +23,7 @@ from loadtest.recording import Recorder
 from loadtest.saying import CHUNK, chunks
 from loadtest.sender import Sender
 from loadtest.worker import Link
-from protocol.limits import RECONNECT_DELAY_MIN_S
+from protocol.client import reconnect_ceiling_s
 
 TOPICS: Final = ("transcript",)
 OPENING_AT_ONCE: Final = 50
@@ -129,7 +129,7 @@ class Storm:
     def _cut_off(self, follower: Follower, why: str) -> None:
         self._ended[why] += 1
         follower.session.open_calls.clear()  # Nobody will ever know their outcome.
-        ceiling_s = min(self._plan["reconnect_max_s"], RECONNECT_DELAY_MIN_S * 2**follower.failures)
+        ceiling_s = min(self._plan["reconnect_max_s"], reconnect_ceiling_s(follower.failures))
         follower.failures += 1
         delay_s = self._rng.uniform(0.0, ceiling_s)
         self._loop.call_at(time.perf_counter() + delay_s, partial(self._come_back, follower))

@@ -71,6 +71,8 @@ JSON_GROWTH_MAX: Final = 6  # Bytes of JSON per byte of MessagePack: false, or a
 
 # Client library.
 RECONNECT_DELAY_MIN_S: Final = 0.1
+RECONNECT_DELAY_SOON_S: Final = 2.0  # A restart takes seconds: nobody waits longer for it,
+RECONNECT_SOON_TRIES: Final = 15  # but for what is gone after some 15 s.
 RECONNECT_DELAY_MAX_S: Final = 15.0
 OFFLINE_QUEUE_MAX: Final = 10_000
 FOLLOW_BUFFER_EVENTS_MAX: Final = 10_000

@@ -12,6 +12,7 @@ It knows targets, ops and topics as words only.
 """
 
 from protocol.client._asker import NO_KEY, NoKey
+from protocol.client._backoff import reconnect_ceiling_s
 from protocol.client._client import CALL_TIMEOUT_S, Client
 from protocol.client._errors import (
     LimitExceeded,
@@ -58,5 +59,6 @@ __all__ = [
     "TransportClosed",
     "open_client",
     "open_view",
+    "reconnect_ceiling_s",
     "websocket_connector",
 ]

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from protocol.client import NO_KEY, Client, ConnectionState, Event, open_client
-from protocol.client._backoff import Backoff
+from protocol.client._backoff import Backoff, reconnect_ceiling_s
 from protocol.errors import (
     CLOSE_BAD_PROTOCOL,
     CLOSE_FORBIDDEN,
@@ -22,7 +22,12 @@ from protocol.errors import (
     ClientClosed,
     ConnectFailed,
 )
-from protocol.limits import RECONNECT_DELAY_MAX_S, RECONNECT_DELAY_MIN_S
+from protocol.limits import (
+    RECONNECT_DELAY_MAX_S,
+    RECONNECT_DELAY_MIN_S,
+    RECONNECT_DELAY_SOON_S,
+    RECONNECT_SOON_TRIES,
+)
 from protocol.messages import Call, Error, Hello, Ping
 from tests.protocol.client.kit import OpenClient
 from tests.protocol.client.server import Server
@@ -30,16 +35,24 @@ from tests.protocol.client.server import Server
 UNAUTHENTICATED = Error(code="unauthenticated", message="no such token")
 
 
-def test_backoff_has_full_jitter_under_a_doubling_ceiling() -> None:
-    """[L3.1] Delays are random between 0 and a ceiling that doubles up to its maximum."""
+def test_backoff_has_full_jitter_under_its_ceiling() -> None:
+    """[L3.1] Delays are random between 0 and the ceiling."""
     for seed in range(50):
         backoff = Backoff(Random(seed))
-        ceiling = RECONNECT_DELAY_MIN_S
-        for _ in range(40):
-            assert 0.0 <= backoff.next_s() <= ceiling
-            ceiling = min(ceiling * 2, RECONNECT_DELAY_MAX_S)
+        for failures in range(40):
+            assert 0.0 <= backoff.next_s() <= reconnect_ceiling_s(failures)
     spread = {round(Backoff(Random(seed)).next_s(), 3) for seed in range(50)}
     assert len(spread) > 20
+
+
+def test_the_ceiling_is_low_for_as_long_as_a_restart_takes() -> None:
+    """[L3.1] It doubles, rests, and doubles on; it never falls."""
+    ceilings = [reconnect_ceiling_s(failures) for failures in range(1_000)]
+    assert ceilings[0] == RECONNECT_DELAY_MIN_S
+    assert max(ceilings[:RECONNECT_SOON_TRIES]) == RECONNECT_DELAY_SOON_S
+    assert ceilings[-1] == RECONNECT_DELAY_MAX_S
+    pairs = itertools.pairwise(ceilings)
+    assert all(earlier <= later <= 2 * earlier for earlier, later in pairs)
 
 
 async def test_it_tries_until_the_server_is_there(connecting: OpenClient, server: Server) -> None:
