@@ -30,6 +30,10 @@ import trio
 from attrs import field, frozen
 
 from actors import ActorKind, ActorSystem, open_system
+from collab.alarms import AlarmClock
+from collab.allowances import DEFAULTS as DEFAULT_ALLOWANCES
+from collab.allowances import Allowance, Allowances
+from collab.audit import Recorder
 from collab.drafting import Drafts
 from collab.envelope import EventCodec
 from collab.errors import PermissionDenied
@@ -46,6 +50,7 @@ from collab.requests import Declined, Do, Done, Drafting, Look, Reading
 from collab.signals import SignalRunner
 from collab.storage import MemoryStore, SqliteStore, open_store
 from collab.surroundings import Surroundings
+from collab.timers import SHARDS, TIMERS
 from protocol.port import PortConfig
 
 if TYPE_CHECKING:
@@ -73,6 +78,7 @@ class AppSettings:
     rng: random.Random = field(factory=random.Random)
     batch_interval_s: float = BATCH_INTERVAL_S
     idle_timeout_s: float = IDLE_TIMEOUT_S
+    allowances: Mapping[str, Allowance] = DEFAULT_ALLOWANCES
     identity: Authenticator | None = None  # None: development tokens and the own key.
     store: MemoryStore | None = None  # Without a directory: where history is; None: a fresh one.
 
@@ -89,6 +95,7 @@ class App:
         gateway: CollabGateway,
         followers: Followers,
         signals: SignalRunner,
+        alarms: AlarmClock,
         drafts: Drafts,
         identity: Authenticator,
         settings: AppSettings,
@@ -99,6 +106,7 @@ class App:
         self.gateway = gateway
         self.followers = followers
         self.signals = signals
+        self.alarms = alarms
         self._drafts = drafts
         self.identity = identity
         self.settings = settings
@@ -200,22 +208,18 @@ async def open_app(
     settings = settings or AppSettings()
     kinds = {kind.name: kind for kind in settings.kinds}
     async with AsyncExitStack() as stack:
-        store: SqliteStore | MemoryStore
-        if directory is None:
-            store = MemoryStore() if settings.store is None else settings.store
-            identity = settings.identity or open_authenticator(
-                None, dev=settings.dev, clock_ms=settings.clock_ms
-            )
-        else:
-            path = Path(directory)
-            store = await stack.enter_async_context(open_store(path, clock_ms=settings.clock_ms))
-            identity = settings.identity or open_authenticator(
-                path, dev=settings.dev, clock_ms=settings.clock_ms
-            )
+        path = None if directory is None else Path(directory)
+        store = await stack.enter_async_context(_store_at(path, settings))
+        identity = settings.identity or open_authenticator(
+            path, dev=settings.dev, clock_ms=settings.clock_ms
+        )
+        recorder = Recorder(store, settings.clock_ms)
+        stack.callback(recorder.close)  # When nobody can do anything any more.
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
+        nursery.start_soon(recorder.run)
         followers = Followers()
-        reader = HistoryReader(store, store, kinds)
+        reader = HistoryReader(store, store, store, kinds)
         drafts = Drafts(reader)
         around: list[Surroundings] = []  # Filled below, before the first message comes.
         system = await stack.enter_async_context(
@@ -229,9 +233,12 @@ async def open_app(
             reader=reader,
             followers=followers,
             drafts=drafts,
+            recorder=recorder,
+            allowances=Allowances(trio.current_time, settings.allowances),
             nursery=nursery,
         )
         signals = SignalRunner(store, system, kinds, settings.rng)
+        alarms = AlarmClock(settings.clock_ms)
         app = App(
             store=store,
             reader=reader,
@@ -239,6 +246,7 @@ async def open_app(
             gateway=gateway,
             followers=followers,
             signals=signals,
+            alarms=alarms,
             drafts=drafts,
             identity=identity,
             settings=settings,
@@ -248,6 +256,8 @@ async def open_app(
                 timers=system.timers,
                 reader=reader,
                 followers=followers,
+                recorder=recorder,
+                alarms=alarms,
                 clock_ms=settings.clock_ms,
                 new_id=settings.new_id,
                 cork=app.cork,
@@ -256,7 +266,16 @@ async def open_app(
             )
         )
         nursery.start_soon(signals.run)
+        nursery.start_soon(alarms.run, system, store, SHARDS if TIMERS.name in kinds else ())
         yield app
+
+
+def _store_at(
+    path: Path | None, settings: AppSettings
+) -> AbstractAsyncContextManager[SqliteStore | MemoryStore]:
+    if path is not None:
+        return open_store(path, clock_ms=settings.clock_ms)
+    return nullcontext(MemoryStore() if settings.store is None else settings.store)
 
 
 def _actor_kinds(

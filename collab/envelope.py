@@ -12,6 +12,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
+from collab.audit import AuditEntry
 from collab.kind import Kind, Stamp
 from protocol.gateway import Subscription
 from protocol.structure import STORAGE, structure, unstructure, unstructurer
@@ -22,6 +23,7 @@ class Entry:
 
     __slots__ = (
         "at_ms",
+        "audit",
         "by",
         "event",
         "fields",
@@ -45,6 +47,7 @@ class Entry:
         self.reply = reply
         self.fields: Any = None  # The event as a plain structure, made once.
         self.nbytes = 0  # As journaled.
+        self.audit: AuditEntry | None = None  # Stored beside it, if it is noteworthy.
         self.placed: Stamp | None = None  # Set as it evolves.
         # Whose subscriptions end right before it: judged as it evolves, done as it is published.
         self.shut_out_ids: frozenset[str] = frozenset()

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import trio
+from attrs import evolve
 
 from actors import ActorSystem, Journal, Ref
+from collab.allowances import Allowances
+from collab.audit import Recorder
 from collab.drafting import Drafts
 from collab.following import Followers
 from collab.identity import Authenticator, caller_of
@@ -112,12 +115,19 @@ def _message_of(route: _Route, call: IncomingCall, caller: Caller) -> Do | Look:
     raise WireError("unknown_op", f"kind {route.kind_name} has no operation {call.op[:64]}")
 
 
+def host_of(peer: Peer) -> str:
+    """Return the address of *peer* without its port, which is another one each time."""
+    host, _, port = peer.address.rpartition(":")
+    return host.strip("[]") if port.isdecimal() else peer.address
+
+
 def _caller_on(connection: Connection) -> Caller:
     """Return who speaks on *connection*, as kinds see it; made once per identity."""
     identity = connection.identity
     memo = connection.memo
     if memo is None or memo[0] is not identity:
         caller = caller_of(identity, session_id=connection.session_id)
+        caller = evolve(caller, address=host_of(connection.peer))
         connection.memo = (identity, caller)
         return caller
     known: Caller = memo[1]
@@ -137,6 +147,8 @@ class CollabGateway:
         reader: Reader,
         followers: Followers,
         drafts: Drafts,
+        allowances: Allowances,
+        recorder: Recorder,
         nursery: trio.Nursery,
     ) -> None:
         self._system = system
@@ -153,6 +165,8 @@ class CollabGateway:
         self._reader = reader
         self._followers = followers
         self._drafts = drafts
+        self._allowances = allowances
+        self._recorder = recorder
         self._nursery = nursery
         self._reads = trio.CapacityLimiter(READS_AT_ONCE_MAX)
         # Development only: whom ``Admit`` was already sent for, until the connection is gone.
@@ -161,14 +175,25 @@ class CollabGateway:
     # ------------------------------------------------------------ protocol.gateway.Gateway
 
     async def authenticate(self, token: str, peer: Peer) -> Identity:
-        """Ask the identity provider. Cancelled: nothing happened."""
-        return await self._identity.authenticate(token, peer)
+        """Ask the identity provider, and write down what it says. Cancelled: nothing happened."""
+        host = host_of(peer)
+        try:
+            identity = await self._identity.authenticate(token, peer)
+        except WireError as error:
+            if error.code == "unauthenticated":
+                self._recorder.not_signed_in(host)
+            raise
+        self._recorder.signed_in(evolve(caller_of(identity), address=host))
+        return identity
 
     def call(self, call: IncomingCall) -> None:
         """Turn a call into a command or query and put it into its actor's mailbox."""
         try:
             connection = call.connection
             caller = _caller_on(connection)
+            if call.op in self._allowances.actions:
+                address = connection.peer.address
+                self._allowances.spend(call.op, user_id=caller.user_id, address=address)
             route = self._routes.get(call.target) or self._find_route(call.target)
             message = _message_of(route, call, caller)
             if caller.is_dev:

@@ -17,11 +17,14 @@ Tags of commands, queries and events are journaled or on the wire: they never ch
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
-from attrs import define, field, frozen
+from attrs import define, field, fields, frozen
 
 from collab.errors import CollabError
+
+if TYPE_CHECKING:
+    from collab.audit import AuditFilter, AuditRecord
 
 S = TypeVar("S")
 
@@ -47,6 +50,7 @@ class Caller:
     # permission table or ``*``. None: a person, bound by roles alone.
     scopes: frozenset[str] | None = None
     is_guest: bool = False  # Has not signed in; see ``collab.identity.guests``.
+    address: str = ""  # The host that they speak from; "": from within the server.
     permissions: frozenset[str] = frozenset()  # Words of the issuer's; ours mean none of them.
 
 
@@ -170,6 +174,13 @@ class Reader(Listings, Protocol):
         """
         ...
 
+    async def audit_page(self, wanted: AuditFilter) -> list[AuditRecord]:
+        """Return the newest entries of the audit log that fit, newest first.
+
+        Cancelled: nothing happened.
+        """
+        ...
+
 
 @frozen
 class Answer:
@@ -243,6 +254,12 @@ class Kind(Generic[S]):
     # Which users an event shuts out, if any: their subscriptions end right after it. ``RECHECK``
     # among them: everybody whose role does not let them read any more, whoever that is.
     revokes: Callable[[S, Any], Sequence[str]] = lambda _state, _event: ()
+    # When the thing wants to be woken, Unix ms; None: not at all. Asked after each batch; at that
+    # time it gets the signal ``collab.alarms.Ring``, if it is in memory or has been since the start.
+    wakes_at: Callable[[S], int | None] | None = None
+    # Actions that the audit log notes when they are granted, each with the fields of its command
+    # that are kept; refused ones always are. Never a field that holds what people say, or a key.
+    audited: Mapping[str, Sequence[str]] = field(factory=dict)
     # Brings the state's plain fields up to date before a snapshot is made of them: for states that
     # hold something live, such as a document, in a field with ``init=False``.
     settle: Callable[[S], None] = lambda _state: None
@@ -261,6 +278,12 @@ class Kind(Generic[S]):
             raise ValueError(f"kind {self.name}: two events share a tag")
         if strange := (self.quiet - set(self.events)) | (self.immediate - set(self.commands)):
             raise ValueError(f"kind {self.name}: {strange} are not its own")
+        by_tag = {cls.TAG: cls for cls in (*self.commands, *self.queries)}
+        for action, names in self.audited.items():
+            if action not in by_tag:
+                raise ValueError(f"kind {self.name}: audits {action}, which it does not have")
+            if strangers := set(names) - {known.name for known in fields(cast("Any", by_tag[action]))}:
+                raise ValueError(f"kind {self.name}: {action} has no fields {sorted(strangers)}")
         if self.presence_with is not None and self.presence_with not in self.topics:
             raise ValueError(f"kind {self.name}: no topic {self.presence_with} for presence")
         if stray := self.allowed - self.actions:

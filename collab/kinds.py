@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from attrs import define
 
+from collab.audit.kind import AUDIT
 from collab.chat import CHAT
 from collab.kind import Kind
 from collab.meeting import MEETING
+from collab.timers import TIMERS
 from collab.user import USER
 
-BUILT_IN: Final[tuple[Kind[Any], ...]] = (MEETING, CHAT, USER)
+BUILT_IN: Final[tuple[Kind[Any], ...]] = (MEETING, CHAT, USER, AUDIT, TIMERS)
 
 
 @define(eq=False)

@@ -73,6 +73,27 @@ TRANSCRIPT_RANGE_LINES_MAX: Final = 1_000
 USER_ITEMS_MAX: Final = 20_000  # Meetings and chats listed for one person.
 USER_UNLISTED_MAX: Final = 4_096  # Versions remembered of what was unlisted, against late signals.
 USER_PINS_MAX: Final = 100  # All of them are in the list's snapshot.
+USER_REQUESTS_MAX: Final = 200  # Invitations by strangers; the oldest gives way to a new one.
+NOTICES_MAX: Final = 200  # Kept for one person, in memory with the rest: 40 kB.
+CONNECTIONS_MAX: Final = 5_000
+REQUESTS_SENT_MAX: Final = 200  # Unanswered at a time: asking everybody is no way to meet people.
+REQUESTS_RECEIVED_MAX: Final = 500  # Further ones are declined by themselves.
+BLOCKED_MAX: Final = 5_000
+LINKS_CLOSED_MAX: Final = 4_096  # Connections that are over, remembered against late signals.
+CARDS_MAX: Final = 100  # Read for one query.
+BIO_LEN_MAX: Final = 2_000
+INTERESTS_MAX: Final = 30
+GOALS_MAX: Final = 10
+GOAL_LEN_MAX: Final = 200
+LANGUAGES_MAX: Final = 20
+EXPERIENCE_MAX: Final = 30
+EXPERIENCE_TEXT_LEN_MAX: Final = 100
+EMAIL_LEN_MAX: Final = 320  # 64 before the sign, 255 after it.
+# Unread messages: people are told how many there are after this pause, longer in larger rooms.
+COUNT_PAUSE_MS_MIN: Final = 5_000
+COUNT_PAUSE_MS_PER_PERSON: Final = 1_000  # So a busy room costs one signal a second, whatever
+COUNT_PAUSE_MS_MAX: Final = 60_000  # its size, or, above 60 people, each of them one a minute.
+COUNT_PEOPLE_MAX: Final = 4_096  # Of whom it is remembered up to where they surely know.
 
 # Notes: the shared document of a meeting or chat.
 NOTES_BYTES_MAX: Final = 5_767_168  # Whole state; as base64 it fits a client's frame (8 MiB).
@@ -169,6 +190,8 @@ NOTES_REFUSALS_MAX: Final = 16  # Kept for the caller; each holds a whole docume
 
 assert 0.05 <= BATCH_INTERVAL_S <= 0.25
 assert MESSAGE_TAIL_MAX < MESSAGE_CACHE_MAX
+assert PARTICIPANTS_MAX <= COUNT_PEOPLE_MAX
+assert USER_PINS_MAX < USER_REQUESTS_MAX  # A request that can give way is always found.
 assert SEAL_DELAY_MS < LATENESS_MS_MAX
 assert CHUNK_MS_MAX <= BUCKET_MS  # A segment is looked for one bucket to either side.
 assert OPEN_LINES_MAX < KNOWN_SEGMENTS_MAX

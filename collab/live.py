@@ -22,14 +22,18 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]
+from attrs import evolve
 
 from actors import Actor, Decision
 from collab.answers import Answers, Remembered
 from collab.audience import REDACTED_LISTING, Audience
+from collab.audit import described
+from collab.audit.entry import AuditRow, entry_of
 from collab.envelope import Entry, EventCodec
 from collab.errors import BadRequest, Conflict, PermissionDenied, UnknownTopic
 from collab.following import PRESENCE_TOPIC
 from collab.kind import Answer, Caller, Context, Kind, Put, Signal
+from collab.permission.scopes import covers
 from collab.requests import (
     Admit,
     Declined,
@@ -104,10 +108,12 @@ class LiveActor(Actor[Message, Entry]):
     def rows(self, seq: int, event: Entry) -> Sequence[object]:
         """Return what is stored in the event's transaction beside it; note whom it shuts out."""
         kind, happened = self._kind, event.event
-        if type(happened) in kind.quiet:
+        if type(happened) in kind.quiet and event.audit is None:
             return ()
         stamp = event.stamp(seq)
         rows: list[object] = list(kind.rows(self.state, happened, stamp))
+        if event.audit is not None:
+            rows.append(AuditRow(evolve(event.audit, seq=seq)))
         signals = kind.signals_of(self.state, happened, stamp)
         if signals:
             self._has_signals = True
@@ -200,7 +206,11 @@ class LiveActor(Actor[Message, Entry]):
             return Decision(reply=Done(first.value, first.seq))
         self._check(caller, command.TAG)
         context = self._context(caller)
-        outcome = self._kind.commands[type(command)](self.state, command, context)
+        try:
+            outcome = self._kind.commands[type(command)](self.state, command, context)
+        except PermissionDenied:  # By the rules, which know more than roles.
+            self._around.recorder.refused(caller, command.TAG, self.actor_id)
+            raise
         if outcome.draft is not None:
             return Decision(reply=Drafting(self.actor_id, message, outcome.draft))
         entries = [Entry(event, caller.user_id, context.now_ms) for event in outcome.events]
@@ -209,11 +219,19 @@ class LiveActor(Actor[Message, Entry]):
         if entries and key is not None:
             entries[-1].key, entries[-1].op = key, command.TAG
             entries[-1].reply = outcome.value
+        if entries and command.TAG in self._kind.audited:
+            kept = described(command, self._kind.audited[command.TAG])
+            entries[-1].audit = entry_of(
+                caller, command.TAG, self.actor_id, "granted", at_ms=context.now_ms, detail=kept
+            )
         return Decision(entries, Done(outcome.value, self.seq + len(entries)))
 
     def _decide_look(self, message: Look) -> Decision[Entry]:
         caller, query = message.caller, message.query
         self._check(caller, query.TAG)
+        if query.TAG in self._kind.audited:
+            kept = described(query, self._kind.audited[query.TAG])
+            self._around.recorder.granted(caller, query.TAG, self.actor_id, kept)
         answer: Answer = self._kind.queries[type(query)](self.state, query, self._context(caller))
         if answer.read is None:
             return Decision(reply=Done(answer.value, self.seq))
@@ -253,10 +271,13 @@ class LiveActor(Actor[Message, Entry]):
         kind = self._kind
         role = kind.role_of(self.state, caller)
         allowed = kind.permissions.get(role)
-        return allowed is not None and action in allowed
+        if allowed is None or action not in allowed:
+            return False
+        return caller.scopes is None or covers(caller.scopes, kind.name, action)
 
     def _check(self, caller: Caller, action: str) -> None:
         if not self.is_permitted(caller, action):
+            self._around.recorder.refused(caller, action, self.actor_id)
             raise PermissionDenied(action, self.actor_id)
 
     # ------------------------------------------------------------ subscriptions
@@ -271,8 +292,9 @@ class LiveActor(Actor[Message, Entry]):
                 raise UnknownTopic(f"kind {self._kind.name} has no topic {topic}")
         for action in self._audience.actions_of(subscription.topics):
             self._check(caller, action)
-        if message.has_fallen_behind:
+        if message.has_fallen_behind:  # Noted when it was opened.
             return self._reset(caller, subscription, "fell_behind")
+        self._around.recorder.opened(caller, self.actor_id, subscription.topics)
         cursor = subscription.cursor
         if cursor is None:
             topics_now, seq = self._snapshots(caller, subscription), self.seq
@@ -327,8 +349,10 @@ class LiveActor(Actor[Message, Entry]):
         self._audience.publish(seq, event)
 
     def committed(self) -> None:
-        """Flush what is urgent; have signals sent."""
+        """Flush what is urgent; say when to be woken; have signals sent."""
         self._audience.committed()
+        if (wakes_at := self._kind.wakes_at) is not None:
+            self._around.alarms.set(self.actor_id, wakes_at(self.state))
         if self._has_signals:
             self._has_signals = False
             self._around.signals_stored()

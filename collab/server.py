@@ -21,6 +21,7 @@ from contextlib import AsyncExitStack
 
 import trio
 
+from collab.allowances import parse_allowances
 from collab.app import App, AppSettings, open_app
 from collab.config import Config
 from collab.kinds import BUILT_IN, load_kinds
@@ -52,6 +53,7 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
     settings = AppSettings(
         dev=config.dev,
         kinds=(*BUILT_IN, *load_kinds(config.kinds)),
+        allowances=parse_allowances(config.allowances),
         batch_interval_s=config.batch_interval_ms / 1000,
         idle_timeout_s=config.idle_timeout_s,
     )

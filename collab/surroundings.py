@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from attrs import frozen
 
 from actors import Timers
+from collab.alarms import AlarmClock
+from collab.audit import Recorder
 from collab.following import Followers
 from collab.kind import Reader
 from collab.limits import BATCH_INTERVAL_S
@@ -20,6 +22,8 @@ class Surroundings:
     timers: Timers
     reader: Reader
     followers: Followers
+    recorder: Recorder
+    alarms: AlarmClock
     clock_ms: Callable[[], int]
     new_id: Callable[[], str]
     cork: Callable[[], AbstractContextManager[None]]  # Around everything that a batch sends.

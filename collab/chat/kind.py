@@ -35,11 +35,21 @@ from collab.chat.commands import (
 )
 from collab.chat.state import ChatState
 from collab.kind import Answer, Context, Kind, Tagged, Topic
+from collab.messages import counting
+from collab.messages.counting import MessagesCounted, Ring
+from collab.permission import noteworthy
 from collab.permission.table import permissions_for
+from collab.user.profile.cards import GetCards
 
 _ANSWERS: Final[Mapping[type[Tagged], Callable[[ChatState, Any, Context], Answer]]] = (
     MappingProxyType(
-        {GetChat: view.get, GetBranches: view.branches, **messages.QUERIES, **notes.QUERIES}
+        {
+            GetChat: view.get,
+            GetBranches: view.branches,
+            GetCards: view.cards,
+            **messages.QUERIES,
+            **notes.QUERIES,
+        }
     )
 )
 
@@ -80,6 +90,7 @@ CHAT: Final = Kind(
         **messages.EVENTS,
         **notes.EVENTS,
         messages.MessagePosted: rules.was_posted,
+        MessagesCounted: counting.counted,
     },
     topics={
         "state": Topic(
@@ -105,4 +116,7 @@ CHAT: Final = Kind(
     settle=notes.settle,
     welcome=rules.welcome,
     revokes=view.revokes,
+    signals={Ring: rules.ring},
+    wakes_at=rules.wakes_at,
+    audited=noteworthy.CHAT,
 )

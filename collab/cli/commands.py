@@ -66,6 +66,20 @@ _COMMANDS: Final = (
         "cat *.md | collab notes import meeting:m1 - --token dev:ann",
     ),
     (
+        "audit export",
+        "collab.cli.audit:export",
+        "Print who did what, as JSON Lines.",
+        "collab audit export --data /var/lib/collab > audit.jsonl",
+        "collab audit export --user ann --since 2026-11-01 --action follow",
+    ),
+    (
+        "audit verify",
+        "collab.cli.audit:verify",
+        "Prove that nobody has touched the audit log.",
+        "collab audit verify",
+        "collab audit verify --data /var/lib/collab --anchor $(cat audit.end)",
+    ),
+    (
         "config",
         "collab.cli.show_config:show_config",
         "Show the settings in force, and where each comes from.",
@@ -85,7 +99,9 @@ _USAGES: Final[Mapping[str, str]] = MappingProxyType(
     {"follow": "Usage: collab follow [OPTIONS] TARGET [TOPICS...]"}
 )
 # Commands of two words stand under the first one.
-_GROUPS: Final[Mapping[str, str]] = MappingProxyType({"notes": "A note into a file, and back."})
+_GROUPS: Final[Mapping[str, str]] = MappingProxyType(
+    {"notes": "A note into a file, and back.", "audit": "Who did what: the log, and its proof."}
+)
 
 
 def make_cli() -> App:

@@ -16,7 +16,7 @@ from attrs import define, field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from collab.limits import HTTP_CALL_TIMEOUT_S
+from collab.limits import HTTP_CALL_TIMEOUT_S, HTTP_WAIT_MAX_MS
 from protocol.errors import WireError
 from protocol.gateway import Gateway, Identity, Peer
 from protocol.limits import TOKEN_LEN_MAX
@@ -113,10 +113,11 @@ async def call(
                 one.abandoned = not one.answered.is_set()
             if one.error is None:
                 return one.value
-            if one.error.code != "rate_limited" or one.error.retry_after_ms is None:
+            wait_ms = one.error.retry_after_ms
+            if one.error.code != "rate_limited" or wait_ms is None or wait_ms > HTTP_WAIT_MAX_MS:
                 raise one.error
             # Nothing was done, and those who wait for a whole request can wait a moment longer.
-            await trio.sleep(one.error.retry_after_ms / 1000)
+            await trio.sleep(wait_ms / 1000)
     raise WireError("deadline_exceeded", "no answer in time; it may have happened")
 
 

@@ -51,8 +51,11 @@ from collab.meeting.state import (
     new_state,
     role_of,
 )
+from collab.messages.counting import MessagesCounted, Ring
+from collab.permission import noteworthy
 from collab.transcript.commands import AddChunk, AddChunks, PageTranscript, RangeTranscript
 from collab.transcript.events import BucketSealed, ChunkAdded
+from collab.user.profile.cards import GetCards
 
 Decide = Callable[[MeetingState, Any, Context], Outcome]
 
@@ -143,6 +146,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
     queries={
         Get: view.get,
         ListPeople: view.list_people,
+        GetCards: view.cards,
         PageTranscript: speech.page,
         RangeTranscript: speech.between,
         **messages.QUERIES,
@@ -163,6 +167,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
         OwnershipTransferred: people.transferred,
         ChunkAdded: speech.added,
         BucketSealed: speech.sealed,
+        MessagesCounted: messages.counting.counted,
         **messages.EVENTS,
         **notes.EVENTS,
     },
@@ -205,4 +210,7 @@ MEETING: Final[Kind[MeetingState]] = Kind(
     settle=notes.settle,
     welcome=welcome,
     revokes=lists.revokes,
+    signals={Ring: lists.ring},
+    wakes_at=lists.wakes_at,
+    audited=noteworthy.MEETING,
 )

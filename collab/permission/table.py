@@ -14,9 +14,15 @@ Roles of a chat
     outsider  anybody else
     gone      everybody, once it was deleted; what ``gone`` may ask is answered with not_found
 
-Roles of a user's list
-    self      the person
+Roles of an organisation's audit log
+    admin     an admin of that organisation
     outsider  anybody else
+
+Roles towards a person (``user:ID``)
+    self        the person
+    connection  somebody who is connected with them
+    colleague   somebody of the same organisation
+    outsider    anybody else, the blocked included
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ from types import MappingProxyType
 from typing import Final
 
 from collab.meeting.permissions import MEETING
+from collab.timers.permissions import TIMERS
 
 
 def _by_role(roles_by_action: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
@@ -65,6 +72,7 @@ CHAT: Final = _by_role(
         "notes.import": "owner editor",
         "chat.get": "owner editor viewer public gone",
         "chat.branches": "owner editor viewer public gone",
+        "people.cards": "owner editor viewer gone",
         "messages.page": "owner editor viewer public gone",
         "messages.get": "owner editor viewer public gone",
         "messages.history": "owner editor viewer public gone",
@@ -87,13 +95,36 @@ USER: Final = _by_role(
     {
         "user.pin": "self",
         "user.archive": "self",
+        "user.read": "self",
+        "user.welcome": "self",
+        "user.door": "self",
         "user.list": "self",
+        "user.inbox": "self",
+        "notices.see": "self",
+        "notices.list": "self",
+        "connections.request": "self",
+        "connections.accept": "self",
+        "connections.decline": "self",
+        "connections.withdraw": "self",
+        "connections.remove": "self",
+        "connections.block": "self",
+        "connections.unblock": "self",
+        "connections.list": "self",
+        "profile.set": "self",
+        "profile.get": "self",
+        "profile.card": "self connection colleague",
+        "profile.taxonomy": "self",
         "read:list": "self",
+        "read:notices": "self",
+        "read:connections": "self",
+        "read:profile": "self",
     }
 )
 
+AUDIT: Final = _by_role({"audit.page": "admin"})
+
 TABLE: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
-    {"meeting": MEETING, "chat": CHAT, "user": USER}
+    {"meeting": MEETING, "chat": CHAT, "user": USER, "audit": AUDIT, "timers": TIMERS}
 )
 
 

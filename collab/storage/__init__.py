@@ -6,6 +6,9 @@ are an ``actors.Journal``, a ``collab.kind.Reader`` and an outbox of signals.
 
 from __future__ import annotations
 
+from collab.storage.audit import AuditCondition as AuditCondition
+from collab.storage.audit import export_audit as export_audit
+from collab.storage.audit import verify_audit as verify_audit
 from collab.storage.deep import DeepCondition as DeepCondition
 from collab.storage.deep import check_deeply as check_deeply
 from collab.storage.directory import StoreCondition as StoreCondition

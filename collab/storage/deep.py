@@ -14,10 +14,12 @@ from typing import Any, Final
 import apsw
 from attrs import define, field
 
+from collab.storage.audit import check_audit_chain
 from collab.storage.directory import opened_for_looking
 from collab.storage.errors import what_failed
 from collab.storage.history import read_bucket
 from collab.storage.limits import FINDINGS_MAX
+from collab.storage.migrations import VERSION
 from collab.storage.sealing import (
     SealBroken,
     fits,
@@ -64,7 +66,11 @@ def check_deeply(directory: Path) -> DeepCondition:
     with opened_for_looking(directory) as db:
         if db is None:
             return condition
-        for check in (_check_pages, _check_records, _check_snapshots, _check_items, _check_signals):
+        checks = (
+            *(_check_pages, _check_records, _check_snapshots, _check_items, _check_signals),
+            _check_audit,
+        )
+        for check in checks:
             try:
                 check(db, condition)
             except apsw.Error as error:
@@ -149,6 +155,17 @@ def _check_signals(db: apsw.Connection, condition: DeepCondition) -> None:
     for row_id, source, seq, idx, target, payload, crc in _rows(db, condition, "signal", sql):
         if not fits(crc, signal_crc, _name(source), seq, idx, _name(target), payload):
             condition.found(f"{_name(target)}: signal {row_id} from {_name(source)} is damaged")
+
+
+def _check_audit(db: apsw.Connection, condition: DeepCondition) -> None:
+    if int(db.pragma("user_version")) < VERSION:
+        return  # There was no such table then.
+    proof = check_audit_chain(db, frozenset())
+    if proof.entries:
+        condition.checked["audit"] = proof.entries
+    for finding in proof.findings:
+        condition.found(f"audit: {finding}")
+    condition.findings_left_out += proof.findings_left_out
 
 
 def _rows(

@@ -19,7 +19,7 @@ import apsw
 from attrs import frozen
 
 from collab.storage.errors import StoreUnusable, remedy_for, what_failed
-from collab.storage.limits import QUICK_CHECK_BYTES_MAX
+from collab.storage.limits import BUSY_TIMEOUT_MS, QUICK_CHECK_BYTES_MAX
 from collab.storage.migrations import APPLICATION_ID, VERSION
 
 DATABASE_NAME: Final = "collab.db"
@@ -171,6 +171,44 @@ def opened_for_looking(directory: Path) -> Iterator[apsw.Connection | None]:
         yield db
     finally:
         db.close()
+
+
+@contextmanager
+def opened_beside(directory: Path) -> Iterator[apsw.Connection]:
+    """Yield a read-only connection to the store in *directory*, which a server may have open.
+
+    Raises:
+      StoreUnusable: there is none, it is not ours, of another version, or cannot be opened.
+    """
+    path = directory / DATABASE_NAME
+    if not path.exists() or path.stat().st_size == 0:
+        raise StoreUnusable(path, "there is nothing in it yet", "name another directory")
+    if _holder(directory) is None:
+        with opened_for_looking(directory) as db:
+            if db is None:
+                raise StoreUnusable(path, "it was never opened whole", "start the server on it")
+            _check_reads(path, db)
+            yield db
+        return
+    _check_header(path, _header_of(path))
+    try:
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error as error:
+        raise StoreUnusable(path, what_failed(error), remedy_for(error)) from error
+    try:
+        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+        _check_reads(path, db)
+        yield db
+    finally:
+        db.close()
+
+
+def _check_reads(path: Path, db: apsw.Connection) -> None:
+    version = int(db.pragma("user_version"))
+    if version < VERSION:
+        problem = f"an older version of this program wrote it (schema {version}; this is {VERSION})"
+        raise StoreUnusable(path, problem, "start the server on it once")
+    _check_version(path, version)
 
 
 def _header_of(path: Path) -> bytes:

@@ -11,16 +11,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Final
 
 import apsw
 import trio
 from attrs import frozen
 
+from collab.audit.chain import Anchor, columns_of
+from collab.audit.entry import AuditRecord
 from collab.storage.limits import GROUP_BYTES_MAX, GROUP_ROWS_MAX, STATEMENT_ROWS_MAX
 from collab.storage.rows import SignalRow
 from collab.storage.sealing import item_crc, signal_crc
 from collab.storage.tail import Run
 
+AUDIT_COLUMNS: Final = 13
 Statement = tuple[str, Sequence[object]]
 # id, source, seq, idx, target, payload, slot, crc
 SignalValues = tuple[int, str, int, int, str, bytes, str | None, int]
@@ -58,6 +62,8 @@ class Group:
         self.items: dict[tuple[str, str, int], bytes | None] = {}  # None: remove
         self.signals: dict[object, SignalValues] = {}  # By slot, or by id if there is none.
         self.forgotten: list[int] = []
+        self.audit: list[object] = []  # id, the entry's columns, hash
+        self.audit_end: Anchor | None = None  # After it.
         self.snapshots: dict[str, tuple[str, int, bytes, bytes]] = {}
         self.buckets: list[Bucket] = []
         self.replaced_buckets: list[int] = []
@@ -69,7 +75,7 @@ class Group:
     @property
     def is_empty(self) -> bool:
         """Say whether nobody waits and nothing is to be stored."""
-        return not (self.waiting or self.tail or self.forgotten)
+        return not (self.waiting or self.tail or self.forgotten or self.audit)
 
     @property
     def is_full(self) -> bool:
@@ -90,6 +96,12 @@ class Group:
             signal_crc(source, seq, row.index, row.target, row.payload),
         )
 
+    def add_audit(self, record: AuditRecord) -> None:
+        """Have *record*, the newest, stored."""
+        self.audit += (record.id, *columns_of(record.entry), record.hash)
+        self.audit_end = Anchor(record.id, record.hash)
+        self.rows += 1
+
     def statements(self, tail_no: int) -> list[Statement]:
         """Return the group as SQL, its records for tail table *tail_no*."""
         return [
@@ -102,6 +114,7 @@ class Group:
                 [value for row in self.signals.values() for value in row],
             ),
             *_deletes("DELETE FROM signal WHERE id IN ", self.forgotten),
+            *self._audit_statements(),
             *_inserts(
                 "INSERT INTO snapshot VALUES ",
                 4,
@@ -143,6 +156,12 @@ class Group:
         yield from _inserts(
             "DELETE FROM item WHERE (listing, owner, position) IN (VALUES ", 3, removed, ")"
         )
+
+    def _audit_statements(self) -> Iterator[Statement]:
+        if self.audit_end is not None:
+            yield from _inserts("INSERT INTO audit VALUES ", AUDIT_COLUMNS, self.audit)
+            end = str(self.audit_end)
+            yield "INSERT OR REPLACE INTO meta VALUES ('audit_end', ?)", (end,)
 
     def work(self, tail_no: int) -> Callable[[apsw.Connection], Committed]:
         """Return what the connection's thread has to do."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import apsw
 from attrs import define, field
 
+from collab.audit.chain import Chain
+from collab.storage.audit import find_audit_end
 from collab.storage.connection import fetch
 from collab.storage.sealing import fits, record_crc
 from collab.storage.tail import Run, TailIndex
@@ -21,6 +23,7 @@ class Loaded:
     tail_no: int = 0  # Which tail table takes new records.
     old_upto: int = 0  # The newest row of the other one, 0 if it is empty.
     last_id: int = 0  # The newest row of both.
+    audit: Chain = field(factory=Chain)
 
 
 def load(db: apsw.Connection) -> Loaded:
@@ -32,6 +35,7 @@ def load(db: apsw.Connection) -> Loaded:
       apsw.Error: the device failed, or the file is damaged.
     """
     loaded = Loaded(epoch=fetch(db, "SELECT value FROM meta WHERE name = 'epoch'")[0][0])
+    loaded.audit = Chain(find_audit_end(db))
     loaded.signal_id = fetch(db, "SELECT ifnull(max(id), 0) FROM signal")[0][0]
     last_ids = [fetch(db, f"SELECT ifnull(max(id), 0) FROM tail_{no}")[0][0] for no in (0, 1)]
     loaded.tail_no = 1 if last_ids[1] > last_ids[0] else 0

@@ -12,9 +12,17 @@ from itertools import islice
 import trio
 
 from actors import Batch, Head, JournalBroken, MemoryJournal, Record, Snapshot
+from collab.audit.chain import Anchor, Chain
+from collab.audit.entry import AuditEntry, AuditFilter, AuditRecord, fits_filter
 from collab.kind import Item
 from collab.storage.rows import StoredSignal
-from collab.storage.validation import check_batch, check_integers, check_limit, check_size
+from collab.storage.validation import (
+    check_audit,
+    check_batch,
+    check_integers,
+    check_limit,
+    check_size,
+)
 
 
 class MemoryStore:
@@ -31,6 +39,8 @@ class MemoryStore:
         self._signal_id = 0
         self._slots: dict[tuple[str, str, str], int] = {}  # (target, source, slot) -> newest id
         self._slot_of: dict[int, tuple[str, str, str]] = {}
+        self._chain = Chain()
+        self._audit: list[AuditRecord] = []
 
     # The journal.
 
@@ -129,6 +139,27 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         self.forget_signals_soon(ids)
 
+    # The audit log.
+
+    @property
+    def audit_end(self) -> Anchor:
+        """Where the log ends."""
+        return self._chain.end
+
+    def audit_soon(self, entries: Sequence[AuditEntry]) -> None:
+        """Store *entries*."""
+        for entry in entries:
+            self._audit.append(self._chain.link(check_audit(entry)))
+
+    async def audit_page(self, wanted: AuditFilter) -> list[AuditRecord]:
+        """Return the newest entries that fit *wanted*, newest first.
+
+        Cancelled: nothing happened.
+        """
+        await trio.lowlevel.checkpoint()
+        fitting = (record for record in reversed(self._audit) if fits_filter(record, wanted))
+        return list(islice(fitting, wanted.limit))
+
     def _project(self, batch: Batch) -> None:
         projection = check_batch(batch)
         if projection is None:
@@ -139,6 +170,7 @@ class MemoryStore:
                 items.pop(position, None)
             else:
                 items[position] = value
+        self.audit_soon(projection.audit)
         for seq, row in projection.signals:
             self._signal_id += 1
             if row.slot is not None:

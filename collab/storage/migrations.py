@@ -10,6 +10,8 @@
     item      listings: one row per (listing, owner, position), with a check like the tail's
     signal    commands for other targets that were not yet handled. One per (target, source,
               slot), unless the slot is NULL; the index also finds the signals of a target
+    audit     who did what: append-only, each row's hash covers the row before; meta's
+              ``audit_end`` is the newest id and hash, written in the same transaction
 
 A record may be both in a bucket and in the tail while the compactor works: the bucket wins. Ids
 of tail rows ascend over both tables. ``quarantine`` keeps tail rows of actors that are damaged.
@@ -67,6 +69,23 @@ _STEPS: Final[tuple[str, ...]] = (
     UPDATE item SET crc = item_crc(listing, owner, position, value);
     ALTER TABLE signal ADD COLUMN crc INTEGER NOT NULL DEFAULT -1;
     UPDATE signal SET crc = signal_crc(source, seq, idx, target, payload);
+    """,
+    """
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, action TEXT NOT NULL,
+        outcome TEXT NOT NULL, user TEXT NOT NULL, org TEXT NOT NULL, address TEXT NOT NULL,
+        target TEXT NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_user ON audit (user);
+    CREATE INDEX audit_org ON audit (org);
+    CREATE INDEX audit_target ON audit (target);
+    CREATE INDEX audit_action ON audit (action);
+    CREATE INDEX audit_at ON audit (at_ms);
+    CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
+    CREATE TRIGGER audit_is_fixed BEFORE UPDATE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
     """,
 )
 VERSION: Final = len(_STEPS)

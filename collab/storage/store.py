@@ -11,7 +11,10 @@ import apsw
 import trio
 
 from actors import Batch, Head, JournalBroken, JournalConflict, JournalCorrupt, Record, Snapshot
+from collab.audit.chain import Anchor
+from collab.audit.entry import AuditEntry, AuditFilter, AuditRecord
 from collab.kind import Item
+from collab.storage.audit import read_audit_page
 from collab.storage.checkpoint import Checkpointer
 from collab.storage.compactor import Compactor
 from collab.storage.connection import ReaderPool
@@ -26,6 +29,7 @@ from collab.storage.sealing import SealBroken, record_crc, seal, snapshot_label
 from collab.storage.tail import Run
 from collab.storage.validation import (
     Projection,
+    check_audit,
     check_batch,
     check_integers,
     check_limit,
@@ -67,6 +71,7 @@ class SqliteStore:
         self._damaged = compactor.damaged
         self._row_id = loaded.last_id
         self._signal_id = loaded.signal_id
+        self._audit = loaded.audit
         self._lookups: dict[str, trio.Event] = {}  # actor -> set when its head is known
         self._is_closed = False
         writer.on_commit = self._poke_keepers
@@ -262,6 +267,35 @@ class SqliteStore:
         self.forget_signals_soon(ids)
         await self._writer.durable()
 
+    # The audit log.
+
+    @property
+    def audit_end(self) -> Anchor:
+        """Where the log ends; what is not durable yet included."""
+        return self._audit.end
+
+    def audit_soon(self, entries: Sequence[AuditEntry]) -> None:
+        """Have *entries* stored by the next group commit. Returns at once.
+
+        After the device has failed, or the store was closed, they are dropped.
+        """
+        if self._writer.failed is None and not self._is_closed:
+            for entry in entries:
+                self._writer.group.add_audit(self._audit.link(check_audit(entry)))
+            self._writer.poke()
+
+    async def audit_page(self, wanted: AuditFilter) -> list[AuditRecord]:
+        """Return the newest entries that fit *wanted*, newest first; all that was noted is there.
+
+        Raises:
+          JournalCorrupt: the log cannot be read.
+          JournalBroken: the device failed.
+
+        Cancelled: nothing happened.
+        """
+        await self._writer.durable()
+        return await self._read("audit", read_audit_page, wanted)
+
     # Compaction.
 
     async def seal_tail(self) -> None:
@@ -330,6 +364,8 @@ class SqliteStore:
 
     def _add_rows(self, group: Group, batch: Batch, projection: Projection) -> None:
         group.items.update(projection.items)
+        for entry in projection.audit:
+            group.add_audit(self._audit.link(entry))
         for seq, row in projection.signals:
             self._signal_id += 1
             group.add_signal(self._signal_id, batch.actor_id, seq, row)

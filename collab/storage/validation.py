@@ -12,6 +12,7 @@ from typing import Final
 from attrs import define, field
 
 from actors import Batch
+from collab.audit.entry import AuditEntry, AuditRow
 from collab.kind import Put, Remove
 from collab.storage.limits import PAYLOAD_BYTES_MAX
 from collab.storage.rows import SignalRow
@@ -25,6 +26,7 @@ class Projection:
 
     items: dict[tuple[str, str, int], bytes | None] = field(factory=dict)
     signals: list[tuple[int, SignalRow]] = field(factory=list)  # (seq, row)
+    audit: list[AuditEntry] = field(factory=list)
 
 
 def check_batch(batch: Batch) -> Projection | None:
@@ -63,9 +65,19 @@ def projection_of(owner: str, rows: Iterable[object], last_seq: int) -> Projecti
                 check_size(row.payload)
                 check_integers([row.seq, row.index])
                 projection.signals.append((row.seq or last_seq, row))
+            case AuditRow():
+                projection.audit.append(check_audit(row.entry))
             case _:
                 raise TypeError(f"a store knows no rows of {type(row).__name__}")
     return projection
+
+
+def check_audit(entry: AuditEntry) -> AuditEntry:
+    """Return *entry*. Raise ValueError if it cannot be stored."""
+    for text in (entry.user_id, entry.org_id, entry.address, entry.target, entry.detail):
+        check_name(text)
+    check_integers([entry.at_ms, entry.seq, entry.count, entry.until_ms])
+    return entry
 
 
 def check_name(name: str) -> None:

@@ -117,6 +117,7 @@ async def test_a_store_of_the_first_version_keeps_what_it_held(
         ALTER TABLE signal DROP COLUMN crc;
         ALTER TABLE item DROP COLUMN crc;
         INSERT INTO signal VALUES (7, 'a:1', 1, 0, 'u:1', x'61'), (8, 'a:1', 1, 1, 'u:1', x'62');
+        DROP TABLE audit;
         PRAGMA user_version = 1;
         """
     )

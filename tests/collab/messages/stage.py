@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from collab.errors import PermissionDenied
+from collab.audit import AuditFilter, AuditRecord
 from collab.kind import Caller, Context, Happened, Item, Kind, Put, Reader, Signal, Stamp
 from protocol.structure import STORAGE, pack, structure, unpack, unstructure
 
@@ -43,6 +44,9 @@ class Rows:
 
     async def events(self, _owner: str, *, after: int, limit: int) -> list[Happened]:
         return [past for past in self.history if past.stamp.seq > after][:limit]
+
+    async def audit_page(self, _wanted: AuditFilter) -> list[AuditRecord]:
+        return []
 
     def load(self, listing: str, positions: Sequence[int]) -> list[Item]:
         rows = self.listings.get(listing, {})

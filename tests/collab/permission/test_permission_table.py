@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from collab.audit.kind import AUDIT
 from collab.chat import CHAT
 from collab.chat.commands import AddMember, CreateChat, DeleteChat
 from collab.errors import PermissionDenied
@@ -17,8 +18,12 @@ from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.meeting import MEETING
 from collab.permission.table import TABLE, permissions_for
+from collab.timers import TIMERS
 from collab.user import USER
+from collab.user.connections.commands import AcceptConnection, LinkTold
+from collab.user.profile.commands import SignedIn
 from tests.collab.messages.stage import Stage
+from tests.collab.permission.server_grids import AUDIT_GRID, TIMERS_GRID
 
 CHAT_GRID: Final = """
                      founder owner editor viewer public outsider gone
@@ -48,6 +53,7 @@ notes.merge_branch         .     x      x      .      .        .    .
 notes.import               .     x      x      .      .        .    .
 chat.get                   .     x      x      x      x        .    x
 chat.branches              .     x      x      x      x        .    x
+people.cards               .     x      x      x      .        .    x
 messages.page              .     x      x      x      x        .    x
 messages.get               .     x      x      x      x        .    x
 messages.history           .     x      x      x      x        .    x
@@ -66,11 +72,32 @@ read:members               .     x      x      x      .        .    .
 """
 
 USER_GRID: Final = """
-                     self outsider
-user.pin                x        .
-user.archive            x        .
-user.list               x        .
-read:list               x        .
+                     self connection colleague outsider
+user.pin                x         .         .        .
+user.archive            x         .         .        .
+user.read               x         .         .        .
+user.welcome            x         .         .        .
+user.door               x         .         .        .
+user.list               x         .         .        .
+user.inbox              x         .         .        .
+notices.see             x         .         .        .
+notices.list            x         .         .        .
+connections.request     x         .         .        .
+connections.accept      x         .         .        .
+connections.decline     x         .         .        .
+connections.withdraw    x         .         .        .
+connections.remove      x         .         .        .
+connections.block       x         .         .        .
+connections.unblock     x         .         .        .
+connections.list        x         .         .        .
+profile.set             x         .         .        .
+profile.get             x         .         .        .
+profile.card            x         x         x        .
+profile.taxonomy        x         .         .        .
+read:list               x         .         .        .
+read:notices            x         .         .        .
+read:connections        x         .         .        .
+read:profile            x         .         .        .
 """
 
 MEETING_GRID: Final = """
@@ -104,6 +131,7 @@ notes.merge_branch       .     x      x       x          .         .     .      
 notes.import             .     x      x       x          .         .     .       .         .        .
 meeting.get              .     x      x       x          x         x     .       x         x        .
 participants.list        .     x      x       x          x         .     .       x         x        .
+people.cards             .     x      x       x          x         .     .       x         x        .
 transcript.page          .     x      x       x          x         .     .       .         x        .
 transcript.range         .     x      x       x          x         .     .       .         x        .
 messages.page            .     x      x       x          .         .     .       .         x        .
@@ -142,6 +170,8 @@ GRIDS: Final[dict[str, tuple[Kind[Any], list[Cell]]]] = {
     "meeting": (MEETING, list(cells(MEETING_GRID))),
     "chat": (CHAT, list(cells(CHAT_GRID))),
     "user": (USER, list(cells(USER_GRID))),
+    "audit": (AUDIT, list(cells(AUDIT_GRID))),
+    "timers": (TIMERS, list(cells(TIMERS_GRID))),
 }
 EVERY_CELL: Final = [(name, *cell) for name, (_kind, grid) in GRIDS.items() for cell in grid]
 
@@ -190,8 +220,14 @@ def _chat(role: str) -> tuple[Stage[Any], Caller]:
 
 
 def _user(role: str) -> tuple[Stage[Any], Caller]:
-    """Return a list that is, or is not, the caller's own."""
-    return Stage(USER, "me" if role == "self" else "ann"), Caller(user_id="me")
+    """Return the actor of a person to whom the caller is what *role* says."""
+    stage: Stage[Any] = Stage(USER, "me" if role == "self" else "ann")
+    if role == "connection":
+        stage.receive(LinkTold(attempt=5, wants=True, heard=0), "user:me")
+        stage.do("ann", AcceptConnection(user_id="me"))
+    elif role == "colleague":
+        stage.receive(SignedIn(org_id="acme", at_ms=1), "identity")
+    return stage, Caller(user_id="me", org_id="acme" if role == "colleague" else None)
 
 
 SCENES: Final[dict[str, Callable[[str], tuple[Stage[Any], Caller]]]] = {

@@ -1,0 +1,47 @@
+"""What of the permission table is written into the audit log when it is *granted*, and how much.
+
+::
+
+    action -> the fields of its command that are kept: names and switches, never what people say
+
+What changes who may do what, takes something away from others, or carries things out. Every
+refusal is written down, whatever it is of (see ``collab.audit.recorder``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+MEETING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "meeting.end": (),
+        "meeting.cancel": (),
+        "meeting.transfer": ("user_id",),
+        "participants.invite": ("user_id", "role"),
+        "participants.remove": ("user_id",),
+        "participants.set_role": ("user_id", "role"),
+        "messages.delete_any": ("id",),
+        "notes.export": ("format",),
+        "notes.import": (),
+    }
+)
+
+CHAT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "chat.publish": ("on",),
+        "chat.transfer": ("user_id",),
+        "chat.delete": (),
+        "members.add": ("user_id", "role"),
+        "members.remove": ("user_id",),
+        "members.set_role": ("user_id", "role"),
+        "messages.delete_any": ("id",),
+        "notes.export": ("format",),
+        "notes.import": (),
+    }
+)
+
+AUDIT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"audit.page": ("user_id", "target", "action", "from_ms", "until_ms")}
+)
