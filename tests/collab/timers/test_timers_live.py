@@ -1,9 +1,12 @@
 """Timers in a running app: the clock that wakes them, restarts, kinds that set them."""
 
+# ruff: noqa: ARG001 - the clock works by being there.
+
 from __future__ import annotations
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from collab.alarms import RETRY_MIN_S
 from collab.app import App, AppSettings, open_app
@@ -11,8 +14,6 @@ from collab.kinds import BUILT_IN
 from collab.storage import MemoryStore
 from collab.timers.cron import next_occurrence_ms
 from tests.collab.timers.bells import BELL, Arm, BellState, Disarm
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
 class Wall:
@@ -49,7 +50,9 @@ async def replayed(app: App, key: str) -> BellState:
     return state
 
 
-async def test_a_timer_rings_at_its_time(settings: AppSettings, wall: Wall) -> None:
+async def test_a_timer_rings_at_its_time(
+    settings: AppSettings, wall: Wall, autojump_clock: MockClock
+) -> None:
     """[H3.1] One task sleeps until the soonest time; an earlier one that is set later wakes it."""
     async with open_app(None, settings) as app:
         start_ms = wall()
@@ -66,7 +69,7 @@ async def test_a_timer_rings_at_its_time(settings: AppSettings, wall: Wall) -> N
         assert [due for due, _rung in await rings(app, "a")] == [start_ms + 20_000]
 
 
-async def test_a_rule_goes_on(settings: AppSettings) -> None:
+async def test_a_rule_goes_on(settings: AppSettings, autojump_clock: MockClock) -> None:
     """[H3.2] A rule rings each time it comes round, until it is unset."""
     async with open_app(None, settings) as app:
         await app.do("bell:a", Arm(cron="* * * * *"), user_id="ann")
@@ -80,7 +83,9 @@ async def test_a_rule_goes_on(settings: AppSettings) -> None:
         assert len(app.alarms) == 0
 
 
-async def test_what_was_missed_rings_once_at_the_start(settings: AppSettings) -> None:
+async def test_what_was_missed_rings_once_at_the_start(
+    settings: AppSettings, autojump_clock: MockClock
+) -> None:
     """[H3.3] Across restarts: each time once; what passed meanwhile once, at the start."""
     async with open_app(None, settings) as app:
         await app.do("bell:a", Arm(after_ms=10_000), user_id="ann")
@@ -99,7 +104,9 @@ async def test_what_was_missed_rings_once_at_the_start(settings: AppSettings) ->
         assert len(await rings(app, "z")) == 1
 
 
-async def test_a_clock_that_is_set_is_noticed(settings: AppSettings, wall: Wall) -> None:
+async def test_a_clock_that_is_set_is_noticed(
+    settings: AppSettings, wall: Wall, autojump_clock: MockClock
+) -> None:
     """[H3.4] A jump ahead rings what came due within half a minute; a jump back rings nothing."""
     async with open_app(None, settings) as app:
         await app.do("bell:a", Arm(after_ms=3_600_000), user_id="ann")
@@ -117,6 +124,7 @@ async def test_a_clock_that_is_set_is_noticed(settings: AppSettings, wall: Wall)
 
 async def test_a_shard_that_cannot_be_woken_is_tried_again(
     settings: AppSettings,
+    autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """[H3.5] A ring that fails is repeated, later each time, and nobody else waits for it."""
