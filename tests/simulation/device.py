@@ -28,6 +28,7 @@ FOLLOWED: Final = (
     (MEETING, frozenset({"transcript"})),
     (CHAT, frozenset({"state", "messages"})),  # Whoever has the link may read these.
     (CHAT, frozenset({"members", "messages"})),
+    (MEETING, frozenset({"state", "participants"})),  # An admin of the organisation may, too.
 )
 ROOT: Final = "t"
 _ENDINGS: Final = frozenset({"permission_denied", "concluded"})
@@ -120,7 +121,9 @@ class Device:
                     self._judge.count("ended")
                     self._judge.trace("ended", self.name, stream.target, ended.code)
                     if ended.code not in _ENDINGS:
-                        self._judge.fault("S4", f"{self.name} {stream.target} ended: {ended.code}")
+                        self._judge.fault(
+                            "S1.4", f"{self.name} {stream.target} ended: {ended.code}"
+                        )
                     await trio.sleep(_RETRY_S)
                 except ClientClosed:
                     return
@@ -171,6 +174,19 @@ class Device:
             judge.trace("abandoned", self.name, op, type(given_up).__name__)
         finally:
             self.calls_open -= 1
+
+    def sign_in_again(self, token: str, *, with_more: bool) -> None:
+        """Hand a fresh token in, if there is a connection; *with_more* rights, use them."""
+        if self.client is not None and self._nursery is not None:
+            self._nursery.start_soon(self._sign_in_again, self.client, token, with_more)
+
+    async def _sign_in_again(self, client: Client, token: str, with_more: bool) -> None:
+        try:
+            await client.refresh(token, timeout_s=_CALL_TIMEOUT_S)
+            if with_more:
+                self.follow_again(len(self.streams) - 1, anew=False)
+        except (CallAbandoned, CallFailed, ClientClosed, ConnectFailed) as given_up:
+            self._judge.trace("no fresh token", self.name, type(given_up).__name__)
 
     def show(self, target: str, state: Mapping[str, Any]) -> None:
         """Show presence."""

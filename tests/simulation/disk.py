@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -20,6 +20,9 @@ from actors.testing import SimulatedFault
 from collab.kind import Item
 from collab.storage import MemoryStore, StoredSignal
 from tests.simulation.agenda import on_grid
+
+_SLOW_READ_S: Final = 0.3  # Longer than any usual append: what was read is old when it comes.
+_SLOW_READ_SHARE: Final = 0.1
 
 
 class DiskFault(Enum):
@@ -134,8 +137,9 @@ class DiskStore(MemoryStore):
 
     async def _read(self) -> None:
         """Reading goes on when writing has failed; it ends with the server."""
-        if self._rng.random() < 0.5:
-            await self._wait(0.0)
+        lot = self._rng.random()
+        if lot < 0.5:
+            await self._wait(_SLOW_READ_S if lot < _SLOW_READ_SHARE else 0.0)
         elif self._dead.is_set():
             raise JournalBroken("the server is gone")
 

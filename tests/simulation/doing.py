@@ -10,7 +10,7 @@ import trio
 
 from tests.simulation.device import Device
 from tests.simulation.disk import DiskFault
-from tests.simulation.script import CHAT, MEETING, TARGETS
+from tests.simulation.script import ADMIN, CHAT, MEETING, MEMBER, TARGETS
 
 if TYPE_CHECKING:
     from tests.simulation.links import Direction
@@ -128,6 +128,11 @@ def _page(_world: World, device: Device, args: Args) -> None:
     device.ask(TARGETS[args["on"]], "messages.page", page, is_read=True)
 
 
+def _look(_world: World, device: Device, args: Args) -> None:
+    op = "chat.get" if args["on"] else "meeting.get"
+    device.ask(TARGETS[args["on"]], op, {}, is_read=True)
+
+
 def _show(_world: World, device: Device, args: Args) -> None:
     device.show(TARGETS[args["on"]], {"caret": 1})
 
@@ -141,6 +146,23 @@ def _follow_again(_world: World, device: Device, args: Args) -> None:
 
 def _reopen(_world: World, device: Device, _args: Args) -> None:
     device.reopen()
+
+
+def _token(world: World, _device: Device, args: Args) -> None:
+    """The organisation changes somebody's role; their clients fetch fresh tokens at once."""
+    user = args["user"]
+    world.judge.count("tokens_changed")
+    world.org_roles[user] = ADMIN if args["admin"] else MEMBER
+    for device in world.devices:
+        if device.user == user:
+            device.sign_in_again(world.token(user), with_more=args["admin"])
+
+
+def _storm(world: World, device: Device, args: Args) -> None:
+    """Ask again and again, and read none of the answers for a while."""
+    _hold_down(world, device, args)
+    for _ in range(args["calls"]):
+        _look(world, device, args)
 
 
 # ---------------------------------------------------------------- what happens to them
@@ -234,6 +256,9 @@ DO: Final[Mapping[str, Callable[[World, Device, Args], None]]] = MappingProxyTyp
         "join": _join,
         "end": _end,
         "page": _page,
+        "look": _look,
+        "token": _token,
+        "storm": _storm,
         "show": _show,
         "follow_again": _follow_again,
         "reopen": _reopen,

@@ -11,7 +11,7 @@ import trio
 from collab.kind import Caller
 from tests.simulation.device import ROOT, Device
 from tests.simulation.history import History, plainly
-from tests.simulation.script import CHAT, TARGETS, USERS
+from tests.simulation.script import CHAT, MEMBER, TARGETS, USERS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -24,10 +24,13 @@ _NOTES: Final = frozenset({"notes", "presence"})  # What a live document follows
 async def settle(world: World) -> None:
     """Wait until nothing is missing; note what still is after ``SETTLE_S``; compare everything."""
     end_s = trio.current_time() + SETTLE_S
-    while (missing := _missing(world)) and trio.current_time() < end_s:  # noqa: ASYNC110
+    while trio.current_time() < end_s and (_missing(world) or _apart(world)):  # noqa: ASYNC110
         await trio.sleep(_LOOK_S)
-    if missing:
-        world.judge.fault("S8", missing)
+    if missing := _missing(world):
+        world.judge.fault("S1.8", missing)
+        return
+    if apart := _apart(world):
+        world.judge.fault("S1.7", apart)
         return
     _check_snapshots(world)
     for target in TARGETS:
@@ -35,7 +38,7 @@ async def settle(world: World) -> None:
 
 
 def _missing(world: World) -> str | None:
-    """Return what is still to come; None: nothing."""
+    """Return what is still to come, but for documents; None: nothing."""
     for device in world.devices:
         if device.failed is not None:
             return f"{device.name} was refused for good: {device.failed}"
@@ -43,22 +46,32 @@ def _missing(world: World) -> str | None:
             return f"{device.calls_open} calls of {device.name} are open"
         for stream in device.streams:
             history = world.judge.history(stream.target)
-            if _may_follow(history, stream.user, stream.topics) and stream.missing is not None:
+            if _may_follow(world, device, history, stream.topics) and stream.missing is not None:
                 return f"{device.name} has not seen {stream.target} {stream.missing}"
         for target, live in device.live.items():
             if live is not None and device.unsaved[target]:
                 return f"{device.name} has unsaved words in {target}"
-    for target in TARGETS:
-        if (behind := _behind(world, target)) is not None:
-            return behind
     return _stale_list(world)
 
 
-def _may_follow(history: History, user: str, topics: frozenset[str]) -> bool:
-    """Say whether *user* may, as things stand at last. Presence goes with another topic."""
+def _apart(world: World) -> str | None:
+    """Return whose document is not that of the journal; None: all hold the same."""
+    behind = (_behind(world, target) for target in TARGETS)
+    return next((what for what in behind if what is not None), None)
+
+
+def _may_follow(world: World, device: Device, history: History, topics: frozenset[str]) -> bool:
+    """Say whether *device* may, as things stand at last. Presence goes with another topic."""
+    tap = world.judge.taps.get(device.number)
+    org_roles = (tap and tap.org_roles) or {MEMBER}
     read = {history.kind.presence_with if topic == "presence" else topic for topic in topics}
     now = history.seq
-    return all(history.is_permitted(user, f"read:{topic}", since=now, until=now) for topic in read)
+    return all(
+        history.is_permitted(
+            device.user, f"read:{topic}", org_roles=org_roles, since=now, until=now
+        )
+        for topic in read
+    )
 
 
 # ---------------------------------------------------------------- documents
@@ -83,7 +96,7 @@ def _behind(world: World, target: str) -> str | None:
     words = _text(_document(history))
     for device in world.devices:
         live = device.live[target]
-        if not (_holds(device, target) and _may_follow(history, device.user, _NOTES)):
+        if not (_holds(device, target) and _may_follow(world, device, history, _NOTES)):
             continue
         if live is None:
             return f"{device.name} does not hold the notes of {target}"
@@ -102,7 +115,7 @@ def _check_notes(world: World, target: str) -> None:
     for device in world.devices:
         lost = sorted(m for m in device.saved[target] - erased if words.count(m) != 1)
         if lost:
-            world.judge.fault("S7", f"{lost} of {device.name}, saved, are not once in {words!r}")
+            world.judge.fault("S1.7", f"{lost} of {device.name}, saved, are not once in {words!r}")
 
 
 # ---------------------------------------------------------------- snapshots, lists
@@ -123,7 +136,7 @@ def _check_snapshots(world: World) -> None:
         for name, shown in topics.items():
             expected = plainly(history.kind.topics[name].snapshot(state, Caller(user)))
             if name != "notes" and plainly(shown) != expected:
-                judge.fault("S4", f"snapshot of {name} of {target} at {seq} is {shown}")
+                judge.fault("S1.4", f"snapshot of {name} of {target} at {seq} is {shown}")
 
 
 def _stale_list(world: World) -> str | None:

@@ -55,7 +55,7 @@ class ServerEnd:
         subprotocol: str,
         peer: str,
         *,
-        sent: Callable[[bytes], None],
+        sent: Callable[[bytes, int], None],
         received: Callable[[bytes], None],
     ) -> None:
         self.subprotocol: str | None = subprotocol
@@ -85,7 +85,7 @@ class ServerEnd:
 
     def write(self, data: bytes) -> None:
         if not (self._is_closing or self._is_over):
-            self._sent(data)
+            self._sent(data, self.backlog_bytes)
             self._write(data)
 
     async def serve(

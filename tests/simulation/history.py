@@ -7,12 +7,13 @@ question is whether what was sent and acknowledged agrees with what was stored.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from collab.envelope import Entry, EventCodec
 from collab.kind import Caller, Kind
 from protocol.structure import unstructure
+from tests.simulation.script import ADMIN, MEMBER, ORG
 
 
 def plainly(value: object) -> Any:
@@ -36,11 +37,16 @@ class History:
         self.target = target
         self.entries: list[Entry | None] = [None]
         self.topics: list[str | None] = [None]
-        self.roles: list[Mapping[str, str]] = []  # After each event: user to role.
+        # After each event: (user, role in the organisation) to role here.
+        self.roles: list[Mapping[tuple[str, str], str]] = []
         self.seq_by_key: dict[tuple[str, str], list[int]] = {}
         self._codec = EventCodec(kind)
         self._state = kind.new_state(target.partition(":")[2])
-        self._callers = [Caller(user) for user in users]
+        self._callers = {
+            (user, org_role): Caller(user, org_id=ORG, org_role=org_role)
+            for user in users
+            for org_role in (MEMBER, ADMIN)
+        }
         self.taken_back: dict[int, int] = {}  # Seq of an event -> of the one that took it back.
         self.roles.append(self._roles_now())
 
@@ -63,15 +69,22 @@ class History:
             self.seq_by_key.setdefault((entry.by, entry.key), []).append(seq)
         return entry
 
-    def _roles_now(self) -> Mapping[str, str]:
-        return {caller.user_id: self.kind.role_of(self._state, caller) for caller in self._callers}
+    def _roles_now(self) -> Mapping[tuple[str, str], str]:
+        role_of, state = self.kind.role_of, self._state
+        return {who: role_of(state, caller) for who, caller in self._callers.items()}
 
-    def is_permitted(self, user: str, action: str, *, since: int, until: int) -> bool:
-        """Say whether *user* may do *action* at any moment from after *since* to after *until*."""
+    def is_permitted(
+        self, user: str, action: str, *, org_roles: Collection[str], since: int, until: int
+    ) -> bool:
+        """Say whether *user* may do *action* at any moment from after *since* to after *until*.
+
+        *org_roles*: those of the tokens that count; one that permits it is enough.
+        """
         permissions = self.kind.permissions
         return any(
-            action in permissions.get(roles[user], ())
+            action in permissions.get(roles[user, org_role], ())
             for roles in self.roles[max(since, 0) : until + 1]
+            for org_role in org_roles
         )
 
     def next_of(self, topics: frozenset[str], after: int) -> int | None:

@@ -16,10 +16,12 @@ from random import Random
 from typing import Final
 
 import trio
+from attrs import evolve
 from trio.testing import MockClock
 
 from actors import Snapshot
 from collab.app import AppSettings, open_app
+from collab.kinds import BUILT_IN
 from collab.storage import MemoryStore
 from tests.simulation.script import Knobs
 from tests.simulation.sequence import Mismatch, new_sequence
@@ -49,7 +51,11 @@ async def run_batch(seed: int) -> int:
     sequences = [new_sequence(seed, n) for n in range(BATCH_LEN)]
     commands = 0
     now_ms = [1_800_000_000_000]
-    settings = AppSettings(store=store, clock_ms=lambda: now_ms[0], rng=rng, idle_timeout_s=5.0)
+    # Nothing happens by itself: the model knows what commands do, and no alarms.
+    kinds = [evolve(kind, wakes_at=None) for kind in BUILT_IN]
+    settings = AppSettings(
+        kinds=kinds, store=store, clock_ms=lambda: now_ms[0], rng=rng, idle_timeout_s=5.0
+    )
     for part in range(PARTS):
         async with open_app(None, settings) as app:
             for sequence in sequences:

@@ -1,13 +1,14 @@
 """Deliberate bugs, each of which the simulation must find: proof that it bites.
 
 Each is a context manager that puts a mistake into the product's own code while it is open. Modules
-behind a package's face are reached by name: only here somebody has to look inside.
+behind a package's face are reached by name: only here somebody has to look inside. Those of tokens,
+bounds, refusals and escaping faults are in ``mutations_beyond``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,19 +22,18 @@ from collab.live import LiveActor
 from collab.notes.document import SharedDoc
 from collab.signals import SignalRunner
 from protocol.subscription import WireSubscription
-
-Mutation = Callable[[], AbstractContextManager[None]]
-
-
-@contextmanager
-def _swapped(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None]:
-    """Replace ``owner.name`` by what *make* makes of it."""
-    before = owner.__dict__[name]
-    setattr(owner, name, make(before))
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
+from tests.simulation.mutating import Mutation, swapped
+from tests.simulation.mutations_beyond import (
+    answer_although_roles_changed,
+    believe_the_first_token,
+    close_nobody_who_does_not_read,
+    keep_every_recent_event,
+    leave_streams_to_an_old_token,
+    let_a_failed_signal_escape,
+    never_lag,
+    refuse_what_happened,
+    show_what_is_not_released,
+)
 
 
 def _activation() -> Any:
@@ -54,7 +54,7 @@ def publish_before_commit() -> AbstractContextManager[None]:
 
         return early
 
-    return _swapped(_activation(), "_append", make)
+    return swapped(_activation(), "_append", make)
 
 
 def acknowledge_before_durable() -> AbstractContextManager[None]:
@@ -70,7 +70,7 @@ def acknowledge_before_durable() -> AbstractContextManager[None]:
 
         return early
 
-    return _swapped(_activation(), "_append", make)
+    return swapped(_activation(), "_append", make)
 
 
 def answer_from_uncommitted_state() -> AbstractContextManager[None]:
@@ -87,7 +87,7 @@ def answer_from_uncommitted_state() -> AbstractContextManager[None]:
 
         return early
 
-    return _swapped(_activation(), "_append", make)
+    return swapped(_activation(), "_append", make)
 
 
 def lose_answers_at_restart() -> AbstractContextManager[None]:
@@ -100,12 +100,12 @@ def lose_answers_at_restart() -> AbstractContextManager[None]:
 
         return forgetful
 
-    return _swapped(_activation(), "load", make)
+    return swapped(_activation(), "load", make)
 
 
 def answer_without_remembering() -> AbstractContextManager[None]:
     """A retried write is decided again."""
-    return _swapped(Answers, "find", lambda _find: lambda _self, _user, _key: None)
+    return swapped(Answers, "find", lambda _find: lambda _self, _user, _key: None)
 
 
 # ---------------------------------------------------------------- permission
@@ -113,12 +113,12 @@ def answer_without_remembering() -> AbstractContextManager[None]:
 
 def ask_permission_only_to_follow() -> AbstractContextManager[None]:
     """Whoever follows goes on following when they are shut out."""
-    return _swapped(Audience, "judge", lambda _judge: lambda _self, _state, _entry: None)
+    return swapped(Audience, "judge", lambda _judge: lambda _self, _state, _entry: None)
 
 
 def ask_no_permission_to_write() -> AbstractContextManager[None]:
     """The actor trusts whoever came through the door."""
-    return _swapped(LiveActor, "_check", lambda _check: lambda _self, _caller, _action: None)
+    return swapped(LiveActor, "_check", lambda _check: lambda _self, _caller, _action: None)
 
 
 def shut_out_after_publishing() -> AbstractContextManager[None]:
@@ -134,7 +134,7 @@ def shut_out_after_publishing() -> AbstractContextManager[None]:
 
         return late
 
-    return _swapped(Audience, "publish", make)
+    return swapped(Audience, "publish", make)
 
 
 def forget_readers_by_link() -> AbstractContextManager[None]:
@@ -147,12 +147,12 @@ def forget_readers_by_link() -> AbstractContextManager[None]:
 
         return blind
 
-    return _swapped(Audience, "judge", make)
+    return swapped(Audience, "judge", make)
 
 
 def show_what_was_taken_back() -> AbstractContextManager[None]:
     """A deleted message is shown again to whoever catches up from memory."""
-    return _swapped(Audience, "_redact", lambda _redact: lambda _self, _hub, _seqs: None)
+    return swapped(Audience, "_redact", lambda _redact: lambda _self, _hub, _seqs: None)
 
 
 # ---------------------------------------------------------------- streams
@@ -164,7 +164,7 @@ def resume_one_too_late() -> AbstractContextManager[None]:
     def make(since: Any) -> Any:
         return lambda self, seq, topics: since(self, seq + 1, topics)
 
-    return _swapped(Hub, "since", make)
+    return swapped(Hub, "since", make)
 
 
 def catch_up_one_record_short() -> AbstractContextManager[None]:
@@ -176,7 +176,7 @@ def catch_up_one_record_short() -> AbstractContextManager[None]:
 
         return short
 
-    return _swapped(Audience, "bodies", make)
+    return swapped(Audience, "bodies", make)
 
 
 def resume_as_if_up_to_date() -> AbstractContextManager[None]:
@@ -185,7 +185,7 @@ def resume_as_if_up_to_date() -> AbstractContextManager[None]:
     def make(resumed: Any) -> Any:
         return lambda self, *, epoch, **_behind: resumed(self, epoch=epoch, behind=False)
 
-    return _swapped(WireSubscription, "resumed", make)
+    return swapped(WireSubscription, "resumed", make)
 
 
 def drop_on_overflow() -> AbstractContextManager[None]:
@@ -200,7 +200,7 @@ def drop_on_overflow() -> AbstractContextManager[None]:
 
         return lossy
 
-    return _swapped(WireSubscription, "deliver", make)
+    return swapped(WireSubscription, "deliver", make)
 
 
 def attach_after_the_snapshot() -> AbstractContextManager[None]:
@@ -214,18 +214,18 @@ def attach_after_the_snapshot() -> AbstractContextManager[None]:
 
         return late
 
-    return _swapped(Follower, "attach", make)
+    return swapped(Follower, "attach", make)
 
 
-def show_a_later_seq() -> AbstractContextManager[None]:
-    """A snapshot claims to hold the next event already."""
+def show_an_earlier_seq() -> AbstractContextManager[None]:
+    """A snapshot says that it is older than it is: what it holds already is told again."""
 
     def make(snapshot: Any) -> Any:
         return lambda self, *, epoch, seq, topics: snapshot(
             self, epoch=epoch, seq=max(seq - 1, 0), topics=topics
         )
 
-    return _swapped(WireSubscription, "snapshot", make)
+    return swapped(WireSubscription, "snapshot", make)
 
 
 # ---------------------------------------------------------------- notes, signals
@@ -241,7 +241,7 @@ def apply_without_journal() -> AbstractContextManager[None]:
 
         return volatile
 
-    return _swapped(collab.notes.editing, "write", make)
+    return swapped(collab.notes.editing, "write", make)
 
 
 def journal_without_apply() -> AbstractContextManager[None]:
@@ -255,37 +255,44 @@ def journal_without_apply() -> AbstractContextManager[None]:
 
         return idle
 
-    return _swapped(SharedDoc, "apply", make)
+    return swapped(SharedDoc, "apply", make)
 
 
 def lose_a_wake_up() -> AbstractContextManager[None]:
     """Signals are stored, and nobody is told to send them."""
-    return _swapped(SignalRunner, "wake", lambda _wake: lambda _self: None)
+    return swapped(SignalRunner, "wake", lambda _wake: lambda _self: None)
 
 
-MUTATIONS: Final[Mapping[str, Mutation]] = MappingProxyType(
+# Each bug, and the invariant (``judge``) that is there to find it.
+MUTATIONS: Final[Mapping[Mutation, str]] = MappingProxyType(
     {
-        mutation.__name__: mutation
-        for mutation in (
-            publish_before_commit,
-            acknowledge_before_durable,
-            answer_from_uncommitted_state,
-            lose_answers_at_restart,
-            answer_without_remembering,
-            ask_permission_only_to_follow,
-            ask_no_permission_to_write,
-            shut_out_after_publishing,
-            forget_readers_by_link,
-            show_what_was_taken_back,
-            resume_one_too_late,
-            catch_up_one_record_short,
-            resume_as_if_up_to_date,
-            drop_on_overflow,
-            attach_after_the_snapshot,
-            show_a_later_seq,
-            apply_without_journal,
-            journal_without_apply,
-            lose_a_wake_up,
-        )
+        publish_before_commit: "S1.1",
+        acknowledge_before_durable: "S1.1",
+        answer_from_uncommitted_state: "S1.1",
+        lose_answers_at_restart: "S1.2",
+        answer_without_remembering: "S1.2",
+        refuse_what_happened: "S1.3",
+        show_what_was_taken_back: "S1.4",
+        resume_one_too_late: "S1.4",
+        catch_up_one_record_short: "S1.4",
+        show_an_earlier_seq: "S1.4",
+        ask_permission_only_to_follow: "S1.5",
+        ask_no_permission_to_write: "S1.5",
+        shut_out_after_publishing: "S1.5",
+        forget_readers_by_link: "S1.5",
+        leave_streams_to_an_old_token: "S1.5",
+        believe_the_first_token: "S1.5",
+        answer_although_roles_changed: "S1.5",
+        show_what_is_not_released: "S1.5",
+        close_nobody_who_does_not_read: "S1.6",
+        never_lag: "S1.6",
+        keep_every_recent_event: "S1.6",
+        apply_without_journal: "S1.7",
+        journal_without_apply: "S1.7",
+        resume_as_if_up_to_date: "S1.8",
+        drop_on_overflow: "S1.8",
+        attach_after_the_snapshot: "S1.8",
+        lose_a_wake_up: "S1.8",
+        let_a_failed_signal_escape: "S1.9",
     }
 )

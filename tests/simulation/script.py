@@ -8,19 +8,25 @@ posted) do nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 MEETING: Final = "meeting:m1"
 CHAT: Final = "chat:c1"
 TARGETS: Final = (MEETING, CHAT)
 USERS: Final = ("ann", "ben", "cyd", "dan", "eve")  # ann owns both; eve is in neither.
+# Everybody is in one organisation, which the meeting belongs to; their tokens say as what.
+ORG: Final = "o1"
+MEMBER: Final = "member"
+ADMIN: Final = "admin"
 DEVICES: Final = ("ann", "ben", "ben", "cyd", "dan", "eve")  # Whose they are.
 STEPS_MEAN: Final = 70
+AIMED_EVERY: Final = 8
+_AIMED_ROUNDS: Final = 10
 
 
 @frozen
@@ -48,6 +54,7 @@ class Knobs:
     idle_s: float = 60.0  # Until an actor leaves memory.
     snapshot_every: int = 1_000
     ring_len: int = 2_048
+    message_tail_len: int = 100  # Beyond it pages and edits read storage.
     catch_up_max: int = 20_000
     page_len: int = 64
     outbox_soft_bytes: int = 262_144
@@ -87,10 +94,42 @@ def read_script(text: str) -> Script:
 
 
 def generate(seed: int) -> Script:
-    """Return the script of *seed*."""
+    """Return the script of *seed*. Of each ``AIMED_EVERY`` one is aimed at a single race."""
     rng = Random(f"script {seed}")
-    steps = [_step(rng) for _ in range(rng.randint(STEPS_MEAN // 2, STEPS_MEAN * 3 // 2))]
+    if seed % AIMED_EVERY == AIMED_EVERY - 1:
+        # A slow disk and a ring that reaches nowhere: storage is read while it is written.
+        knobs = evolve(_knobs(rng), disk_ms=50, ring_len=2, message_tail_len=2, delay_ms=1)
+        return Script(seed, knobs, list(_aimed(rng)))
+    steps: list[Step] = []
+    for _ in range(rng.randint(STEPS_MEAN // 2, STEPS_MEAN * 3 // 2)):
+        step = _step(rng)
+        if step.what in _CROSSED and rng.random() < 0.6:
+            steps += _read_before(step, rng)
+        steps.append(step)
     return Script(seed, _knobs(rng), steps)
+
+
+def _aimed(rng: Random) -> Iterator[Step]:
+    """Let somebody into the chat, and shut them out while they read and follow, again and again."""
+    for round_number in range(_AIMED_ROUNDS):
+        user = rng.choice(USERS[1:])
+        person = {"on": 1, "user": user, "role": rng.randrange(2)}
+        device = DEVICES.index(user)
+        yield Step(500, "let_in", 0, person)
+        for _ in range(4):
+            yield Step(0, "post", 0, {"on": 1, "size": 1})
+        yield Step(200, "page", device, {"on": 1, "nth": round_number})
+        yield Step(0, "follow_again", device, {"nth": 3, "anew": False})
+        yield Step(rng.choice((0, 5, 20, 40)), "shut_out", 0, person)
+        for _ in range(rng.randrange(3)):
+            yield Step(rng.choice((5, 20)), "page", device, {"on": 1, "nth": round_number})
+
+
+def _read_before(step: Step, rng: Random) -> list[Step]:
+    """Have whom *step* concerns read at the same moment: the two will cross."""
+    device = DEVICES.index(step.args["user"])
+    where = {"on": step.args["on"], "nth": rng.randrange(5), "anew": False}
+    return [Step(0, what, device, where) for what in ("page", "follow_again")[: rng.randint(1, 2)]]
 
 
 def _knobs(rng: Random) -> Knobs:
@@ -101,6 +140,7 @@ def _knobs(rng: Random) -> Knobs:
         idle_s=rng.choice((0.5, 5.0, 60.0)),
         snapshot_every=rng.choice((1, 7, 30, 1_000)),
         ring_len=rng.choice((2, 16, 2_048)),
+        message_tail_len=rng.choice((2, 5, 100)),
         catch_up_max=rng.choice((5, 40, 20_000, 20_000)),
         page_len=rng.choice((1, 8, 64)),
         outbox_soft_bytes=rng.choice((300, 2_000, 262_144)),
@@ -165,6 +205,9 @@ _ARGS: Final[Mapping[str, Callable[[Random], dict[str, Any]]]] = MappingProxyTyp
         "leave": _target,
         "join": _no_args,
         "page": _nth,
+        "look": _target,
+        "storm": lambda rng: {**_target(rng), "calls": rng.choice((30, 100, 400)), "ms": 8_000},
+        "token": lambda rng: {"user": rng.choice((*USERS[1:], "eve")), "admin": rng.random() < 0.5},
         "show": _target,
         "follow_again": lambda rng: {"nth": rng.randrange(4), "anew": rng.random() < 0.3},
         "cut_up": _bytes,
@@ -200,12 +243,15 @@ _WEIGHTS_BY_NAME: Final[Mapping[str, float]] = MappingProxyType(
         "set_role": 3,
         "leave": 2,
         "join": 3,
-        "page": 4,
+        "page": 5,
+        "look": 3,
         "show": 2,
         "end": 0.1,
         # What clients do without being asked: all of it is recovery.
         "follow_again": 3,
         "reopen": 1.5,
+        "token": 4,
+        "storm": 0.4,
         # What happens to them.
         "cut": 6,
         "cut_up": 6,
@@ -223,5 +269,6 @@ _WEIGHTS_BY_NAME: Final[Mapping[str, float]] = MappingProxyType(
 )
 _NAMES: Final = tuple(_WEIGHTS_BY_NAME)
 _WEIGHTS: Final = tuple(_WEIGHTS_BY_NAME.values())
+_CROSSED: Final = frozenset({"shut_out", "set_role"})
 _BY_OWNER: Final = frozenset({"let_in", "shut_out", "set_role", "publish", "end"})
 FAULTS: Final = frozenset(_NAMES[_NAMES.index("cut") :])

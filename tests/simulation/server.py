@@ -25,22 +25,22 @@ from tests.simulation.disk import Disk, DiskStore
 from tests.simulation.ends import ServerEnd
 from tests.simulation.judge import Judge, Wiretap
 from tests.simulation.links import Link
-from tests.simulation.script import Knobs
+from tests.simulation.script import DEVICES, ORG, Knobs
 
 _DRAIN_S = 3.0
 
 
 class Authenticator:
-    """Takes ``USER:EXPIRES_MS`` at its word; the clock may jump."""
+    """Takes ``USER:EXPIRES_MS:ORG_ROLE`` at its word; the clock may jump."""
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
         self._clock_ms = clock_ms
 
     async def authenticate(self, token: str, peer: Peer) -> Identity:  # noqa: ARG002
-        user, _, expires = token.partition(":")
+        user, expires, org_role = token.split(":")
         if self._clock_ms() > int(expires) + TOKEN_GRACE_S * 1000:
             raise WireError("unauthenticated", "expired")
-        claims = {ORG_ID: None, ORG_ROLE: None, IS_DEV: False}
+        claims = {ORG_ID: ORG, ORG_ROLE: org_role, IS_DEV: False}
         return Identity(user, expires_at_ms=int(expires), claims=claims)
 
 
@@ -66,7 +66,7 @@ class Server:
         self._clock_ms = clock_ms
         self._number = number
         self._store = DiskStore(disk, rng, delay_s=knobs.disk_ms / 1000)
-        self._ends: dict[ServerEnd, Wiretap] = {}
+        self._ends: set[ServerEnd] = set()
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._is_gone = False
@@ -108,7 +108,7 @@ class Server:
                 nursery.cancel_scope.cancel()
         self._nursery = None
         if self.wire is not None and self.wire.metrics.faults:
-            self._judge.fault("S8", "the server met a fault of its own")
+            self._judge.fault("S1.9", "the server met a fault of its own")
 
     @contextmanager
     def _broken_off(self) -> Iterator[None]:
@@ -130,7 +130,7 @@ class Server:
         self._nursery = None
         self._is_gone = True
         self._store.die()
-        for end in self._ends:
+        for end in list(self._ends):
             end.die()
         self._scope.cancel()
 
@@ -140,19 +140,19 @@ class Server:
 
     # ------------------------------------------------------------ connections
 
-    def accept(self, link: Link, user: str, subprotocol: str, peer: str) -> None:
-        """Serve a connection; *user* is only for the judge."""
+    def accept(self, link: Link, device: int, subprotocol: str) -> None:
+        """Serve a connection of *device*; whose it is, is only for the judge."""
         assert self._nursery is not None
-        tap = Wiretap(user, subprotocol)
+        tap = self._judge.taps[device] = Wiretap(DEVICES[device], subprotocol)
         end = ServerEnd(
             link,
             self._agenda,
             subprotocol,
-            peer,
-            sent=lambda frames: self._judge.sent(tap, frames),
+            f"192.0.2.{device}:1",
+            sent=lambda frames, waiting: self._judge.sent(tap, frames, waiting),
             received=lambda payload: self._judge.received(tap, payload),
         )
-        self._ends[end] = tap
+        self._ends.add(end)
         self._nursery.start_soon(self._handle, end)
 
     async def _handle(self, end: ServerEnd) -> None:
@@ -160,17 +160,14 @@ class Server:
         try:
             await self.wire.handle(end)
         finally:
-            del self._ends[end]
+            self._ends.discard(end)
             end.hang_up()
 
-    def check_bounds(self, *, held_bytes_max: int) -> None:
-        """S6: look at what is held for each connection, and at the rings."""
+    def check_bounds(self) -> None:
+        """S1.6: look at the rings. What waits for connections is looked at with each write."""
         if not self.is_up or self.app is None:
             return
-        for end, tap in self._ends.items():
-            if end.backlog_bytes > held_bytes_max + tap.largest_write:
-                self._judge.fault("S6", f"{end.backlog_bytes} bytes wait for {tap.user}")
         for follower in self.app.followers:
             recent = sum(1 for _ in follower.hub.recent)
             if recent > self._knobs.ring_len:
-                self._judge.fault("S6", f"{recent} recent events are held")
+                self._judge.fault("S1.6", f"{recent} recent events are held")

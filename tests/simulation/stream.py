@@ -1,4 +1,4 @@
-"""One follower's stream, checked item by item against the journal (S4)."""
+"""One follower's stream, checked item by item against the journal (S1.4)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Stream:
         judge.count("resets" if item.reset_reason else "snapshots")
         judge.trace("snapshot", self.user, self.target, item.seq, item.reset_reason)
         if self.seq is not None and item.reset_reason is None:
-            judge.fault("S4", f"{self._name} starts over at {item.seq} without a reset")
+            judge.fault("S1.4", f"{self._name} starts over at {item.seq} without a reset")
         if self.seq is not None and item.seq < self.seq:
-            judge.fault("S4", f"{self._name} is reset back from {self.seq} to {item.seq}")
+            judge.fault("S1.4", f"{self._name} is reset back from {self.seq} to {item.seq}")
         if set(item.topics) != self.topics - {"presence"}:
-            judge.fault("S4", f"{self._name} is shown {sorted(item.topics)}")
+            judge.fault("S1.4", f"{self._name} is shown {sorted(item.topics)}")
         judge.snapshots.append((self.target, self.user, item.seq, item.topics))
         self.seq = item.seq
 
@@ -48,18 +48,18 @@ class Stream:
         judge.count("delivered")
         judge.trace("event", self.user, self.target, event.seq)
         if self.seq is None:
-            judge.fault("S4", f"{self._name} begins with event {event.seq}")
+            judge.fault("S1.4", f"{self._name} begins with event {event.seq}")
         elif event.seq <= self.seq:
-            judge.fault("S4", f"{self._name} gets {event.seq} after {self.seq}")
+            judge.fault("S1.4", f"{self._name} gets {event.seq} after {self.seq}")
         elif event.seq > history.seq:
-            judge.fault("S1", f"{self._name} gets {event.seq}, durable is {history.seq}")
+            judge.fault("S1.1", f"{self._name} gets {event.seq}, durable is {history.seq}")
         else:
             expected = history.next_of(self.topics, self.seq)
             if expected != event.seq:
-                judge.fault("S4", f"{self._name} gets {event.seq}, not {expected}")
+                judge.fault("S1.4", f"{self._name} gets {event.seq}, not {expected}")
             fields = {name: getattr(event, name) for name in Event.__match_args__}
             if not history.shows(fields):
-                judge.fault("S4", f"{self._name} gets another event {event.seq} than was stored")
+                judge.fault("S1.4", f"{self._name} gets another event {event.seq} than was stored")
         self.seq = event.seq
 
     @property

@@ -7,7 +7,14 @@ import pytest
 import collab.transcript.sealing
 from collab.live import LiveActor
 from tests.simulation.model import BATCH_LEN, run_seed
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutating import Mutation
+from tests.simulation.mutations import (
+    answer_without_remembering,
+    ask_no_permission_to_write,
+    ask_permission_only_to_follow,
+    lose_answers_at_restart,
+    resume_one_too_late,
+)
 from tests.simulation.sequence import Mismatch
 
 BATCHES_SHORT = 2
@@ -38,18 +45,18 @@ def find_mismatch() -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sign"),
+    ("mutation", "sign"),
     [
-        ("ask_no_permission_to_write", "permission_denied"),
-        ("answer_without_remembering", "expected"),
-        ("lose_answers_at_restart", "expected"),
-        ("resume_one_too_late", "was shown"),
-        ("ask_permission_only_to_follow", "was shown"),
+        (ask_no_permission_to_write, "permission_denied"),
+        (answer_without_remembering, "expected"),
+        (lose_answers_at_restart, "expected"),
+        (resume_one_too_late, "was shown"),
+        (ask_permission_only_to_follow, "was shown"),
     ],
 )
-def test_the_model_finds_a_deliberate_bug(name: str, sign: str) -> None:
+def test_the_model_finds_a_deliberate_bug(mutation: Mutation, sign: str) -> None:
     """[S3.5] Mistakes in permission, dedupe and cursors."""
-    with MUTATIONS[name]():
+    with mutation():
         found = find_mismatch()
     assert found is not None
     assert sign in found

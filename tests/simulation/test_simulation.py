@@ -22,7 +22,7 @@ _TRACE = "from tests.simulation import script, world; print(world.run_script(scr
 
 @pytest.mark.parametrize("seed", range(SEEDS_SHORT))
 def test_nothing_is_lost_doubled_or_shown_to_the_wrong_person(seed: int) -> None:
-    """[S1.1] [S1.2] [S1.3] [S1.4] [S1.5] [S1.6] [S1.7] [S1.8] A short share of the seeds."""
+    """[S1.1] [S1.2] [S1.3] [S1.4] [S1.5] [S1.6] [S1.7] [S1.8] [S1.9] A short share of the seeds."""
     assert_passes(seed)
 
 
@@ -73,7 +73,7 @@ def test_a_failing_script_becomes_smaller() -> None:
     def run(tried: object) -> Outcome:
         names = [step.what for step in tried.steps]  # type: ignore[attr-defined]
         is_bad = "post" in names and "cut" in names[names.index("post") :]
-        return Outcome(("S4: made up",) if is_bad else (), {}, "")
+        return Outcome(("S1.4: made up",) if is_bad else (), {}, "")
 
     assert run(script).faults
     smaller = shrink(script, run=run)

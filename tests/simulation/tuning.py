@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -48,6 +49,7 @@ def _actor_kind(knobs: Knobs) -> Any:
 def tuned(knobs: Knobs) -> Iterator[None]:
     """Set the bounds of *knobs* while the block runs."""
     soft = knobs.outbox_soft_bytes
+    messages_state = import_module("collab.messages.state")  # Behind its package's face.
     settings: list[tuple[ModuleType, str, Any]] = [
         (protocol.deadlines, "DEADLINE_TICK_S", _TICK_S),
         (protocol.outbox, "OUTBOX_SOFT_BYTES", soft),
@@ -57,6 +59,7 @@ def tuned(knobs: Knobs) -> Iterator[None]:
         (collab.live, "CATCH_UP_EVENTS_MAX", knobs.catch_up_max),
         (collab.following, "CATCH_UP_EVENTS_MAX", knobs.catch_up_max),
         (collab.following, "CATCH_UP_PAGE_EVENTS_MIN", knobs.page_len),
+        (messages_state, "MESSAGE_TAIL_MAX", knobs.message_tail_len),
         (collab.app, "ActorKind", _actor_kind(knobs)),
         (collab.client.live_notes, "Doc", _new_doc_class()),
     ]

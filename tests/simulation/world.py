@@ -14,7 +14,9 @@ from attrs import field, frozen
 from trio.testing import MockClock
 
 from collab.chat.commands import AddMember, CreateChat
+from collab.kind import Caller
 from collab.meeting.commands import Invitee, Join, Schedule, Start
+from collab.requests import Do
 from protocol.client import Connector, Transport, TransportClosed
 from tests.simulation.agenda import Agenda
 from tests.simulation.device import Device
@@ -24,11 +26,12 @@ from tests.simulation.ending import settle
 from tests.simulation.ends import ClientEnd
 from tests.simulation.judge import Judge
 from tests.simulation.links import Link
-from tests.simulation.script import CHAT, DEVICES, MEETING, Knobs, Script
+from tests.simulation.script import CHAT, DEVICES, MEETING, MEMBER, ORG, USERS, Knobs, Script
 from tests.simulation.server import Server
-from tests.simulation.tuning import HARD_SHARE, tuned
+from tests.simulation.tuning import tuned
 
 NOW_MS: Final = 1_800_000_000_000
+_FOUNDED_S_MAX: Final = 10.0
 RUN_S_MAX: Final = 3_600.0  # Of virtual time: more is a run that does not end.
 
 
@@ -49,9 +52,10 @@ class World:
         self.knobs: Knobs = script.knobs
         self.seed = script.seed
         self.agenda = Agenda()
-        self.judge = Judge()
+        self.judge = Judge(script.knobs)
         self.disk = Disk(self.judge.stored, self.judge.known)
         self.jump_ms = 0
+        self.org_roles = dict.fromkeys(USERS, MEMBER)  # What fresh tokens say.
         self.links: dict[int, Link] = {}  # The newest of each device.
         self.connections = [0] * len(DEVICES)  # Of each device, so far.
         self.refused_until_s = [0.0] * len(DEVICES)
@@ -74,7 +78,8 @@ class World:
 
     def token(self, user: str) -> str:
         """Return a fresh token of *user*."""
-        return f"{user}:{self.clock_ms() + self.knobs.token_ttl_s * 1000}"
+        expires_ms = self.clock_ms() + self.knobs.token_ttl_s * 1000
+        return f"{user}:{expires_ms}:{self.org_roles[user]}"
 
     def _new_server(self) -> Server:
         self.lives += 1
@@ -113,7 +118,7 @@ class World:
         self.links[device] = link
         self.judge.count("connections")
         self.judge.trace("connected", device)
-        self.server.accept(link, DEVICES[device], subprotocol, f"192.0.2.{device}:1")
+        self.server.accept(link, device, subprotocol)
         try:
             yield end
         finally:
@@ -149,7 +154,7 @@ async def run_world(script: Script) -> Outcome:
             await settle(world)
             nursery.cancel_scope.cancel()
     if limit.cancelled_caught:
-        judge.fault("S8", "the run does not end")
+        judge.fault("S1.8", "the run does not end")
     judge.count("crashes", world.lives - 1)
     return Outcome(tuple(judge.faults), judge.counts, judge.trace_hash, trio.current_time())
 
@@ -168,7 +173,9 @@ async def _found(world: World) -> None:
         Invitee(user_id="cyd", role="attendee"),
         Invitee(user_id="dan", role="transcriber"),
     ]
-    await app.do(MEETING, Schedule(title="m", participants=people), user_id="ann")
+    founder = Caller("ann", org_id=ORG, org_role=MEMBER)
+    schedule = Do(founder, Schedule(title="m", participants=people))
+    await app.system.ref(*MEETING.split(":")).ask(schedule, timeout_s=_FOUNDED_S_MAX)
     await app.do(MEETING, Start(), user_id="ann")
     for person in people[:2]:
         await app.do(MEETING, Join(), user_id=person.user_id)
@@ -186,8 +193,7 @@ async def _play(world: World, script: Script) -> None:
             await trio.lowlevel.checkpoint()
         world.judge.trace(step.what, step.device)
         DO[step.what](world, world.devices[step.device], step.args)
-        held_max = HARD_SHARE * world.knobs.outbox_soft_bytes
-        world.server.check_bounds(held_bytes_max=held_max)
+        world.server.check_bounds()
 
 
 # ---------------------------------------------------------------- determinism
@@ -216,7 +222,7 @@ def run_script(script: Script) -> Outcome:
         try:
             return trio.run(run_world, script, clock=MockClock(autojump_threshold=0))
         except Exception as error:  # noqa: BLE001 -- what escapes is a finding of this very seed
-            return Outcome((f"S9: {innermost(error)!r}",), {}, "")
+            return Outcome((f"S1.9: {innermost(error)!r}",), {}, "")
 
 
 def innermost(error: BaseException) -> BaseException:
