@@ -220,6 +220,7 @@ class MemberAdded:
 
     user_id: str
     role: str
+    by_org: str | None = None  # The organisation of whoever added them.
 
 
 @frozen(kw_only=True)

@@ -40,7 +40,8 @@ from collab.chat.state import ChatState
 from collab.errors import Conflict, LimitExceeded, NotFound
 from collab.kind import Caller, Context, Outcome, Stamp
 from collab.limits import BRANCHES_MAX, CHAT_MEMBERS_MAX, CHAT_TOUCH_MS
-from collab.messages import EVENTS, MessageLog, MessagePosted
+from collab.messages import EVENTS, MessageLog, MessagePosted, counting
+from collab.messages.counting import Ring
 from collab.messages.rules import find
 
 # ---------------------------------------------------------------- decide
@@ -107,7 +108,7 @@ def transfer(state: ChatState, command: TransferChat, _context: Context) -> Outc
     return Outcome([ChatTransferred(owner_id=command.user_id)])
 
 
-def add_member(state: ChatState, command: AddMember, _context: Context) -> Outcome:
+def add_member(state: ChatState, command: AddMember, context: Context) -> Outcome:
     """Let somebody in.
 
     Raises:
@@ -121,7 +122,8 @@ def add_member(state: ChatState, command: AddMember, _context: Context) -> Outco
         raise Conflict(f"{command.user_id} is {role} already; use members.set_role")
     if len(state.members) >= CHAT_MEMBERS_MAX:
         raise LimitExceeded(f"a chat can have {CHAT_MEMBERS_MAX} members")
-    return Outcome([MemberAdded(user_id=command.user_id, role=command.role)])
+    by_org = context.caller.org_id
+    return Outcome([MemberAdded(user_id=command.user_id, role=command.role, by_org=by_org)])
 
 
 def remove_member(state: ChatState, command: RemoveMember, _context: Context) -> Outcome:
@@ -189,6 +191,16 @@ def _check_not_owner(role: str) -> None:
         raise Conflict("the owner stays until the chat is transferred or deleted")
 
 
+def ring(state: ChatState, _ring: Ring, context: Context) -> Outcome:
+    """Tell the members how many messages there are, if it is time."""
+    return counting.count(state.messages, len(state.members), context)
+
+
+def wakes_at(state: ChatState) -> int | None:
+    """Return when they are to be told."""
+    return counting.wakes_at(state.messages, len(state.members))
+
+
 def welcome(state: ChatState, caller: Caller, _context: Context) -> Sequence[Any]:
     """Development: whoever comes first owns the chat, the others edit it, if there is room."""
     if state.created_ms is None:
@@ -238,6 +250,8 @@ def was_deleted(state: ChatState, _event: ChatDeleted, stamp: Stamp) -> None:
     state.model = state.system_prompt = state.project = None
     state.is_public = False
     state.messages = MessageLog()
+    state.invited_by.clear()
+    state.inviter_orgs.clear()
 
 
 def was_transferred(state: ChatState, event: ChatTransferred, _stamp: Stamp) -> None:
@@ -248,14 +262,21 @@ def was_transferred(state: ChatState, event: ChatTransferred, _stamp: Stamp) -> 
     state.members[event.owner_id] = "owner"
 
 
-def was_added(state: ChatState, event: MemberAdded, _stamp: Stamp) -> None:
+def was_added(state: ChatState, event: MemberAdded, stamp: Stamp) -> None:
     """Add the member."""
     state.members[event.user_id] = event.role
+    state.messages.note_seen(event.user_id)
+    if stamp.by != event.user_id:
+        state.invited_by[event.user_id] = stamp.by
+        if event.by_org is not None:
+            state.inviter_orgs[event.user_id] = event.by_org
 
 
 def was_removed(state: ChatState, event: MemberRemoved, _stamp: Stamp) -> None:
     """Take the member out."""
     del state.members[event.user_id]
+    state.invited_by.pop(event.user_id, None)
+    state.inviter_orgs.pop(event.user_id, None)
 
 
 def role_was_set(state: ChatState, event: MemberRoleSet, _stamp: Stamp) -> None:

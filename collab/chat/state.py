@@ -26,6 +26,8 @@ class ChatState:
     members: dict[str, str] = field(factory=dict)  # User id to role, in order of joining.
     messages: MessageLog = field(factory=MessageLog)
     notes: NotesLog = field(factory=NotesLog)
+    invited_by: dict[str, str] = field(factory=dict)  # Member to who brought them in, if another
+    inviter_orgs: dict[str, str] = field(factory=dict)  # person did, and whose organisation.
     listed_ms: int = 0  # When members' lists last heard of a message here.
     listed_seq: int = 0  # The event that told them.
 

@@ -22,9 +22,12 @@ from collab.chat.commands import (
 from collab.chat.state import ChatState
 from collab.errors import NotFound
 from collab.kind import RECHECK, Answer, Caller, Context, Put, Remove, Signal, Stamp
-from collab.messages import MessagePosted, missing
+from collab.messages import MessagePosted, counting, missing
 from collab.messages import needs as messages_need
+from collab.messages.counting import MessagesCounted
 from collab.user.commands import LIST_SLOT, ListItem, UnlistItem
+from collab.user.profile.cards import GetCards
+from collab.user.profile.cards import answer as answer_cards
 
 # ---------------------------------------------------------------- queries and snapshots
 
@@ -45,6 +48,11 @@ def existing(
 def get(state: ChatState, _query: GetChat, context: Context) -> Answer:
     """Return the settings, and the caller's role."""
     return Answer({**state.plain(), "role": state.role_of(context.caller)})
+
+
+def cards(state: ChatState, query: GetCards, _context: Context) -> Answer:
+    """Return the cards of members."""
+    return answer_cards(query, state.members)
 
 
 def branches(state: ChatState, _query: GetBranches, _context: Context) -> Answer:
@@ -87,6 +95,8 @@ def signals_of(state: ChatState, event: Any, stamp: Stamp) -> Sequence[Signal]:
     kind = type(event)
     if kind is MessagePosted:
         return _all_listed(state, stamp) if state.listed_seq == stamp.seq else ()
+    if kind is MessagesCounted:
+        return counting.signals(state.messages, f"chat:{state.key}", state.members)
     if kind in (ChatCreated, ChatRenamed):
         return _all_listed(state, stamp)
     if kind in (MemberAdded, MemberRoleSet):
@@ -113,12 +123,18 @@ def _listed(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
         role=state.members[user_id],
         at_ms=stamp.at_ms,
         version=stamp.seq,
+        by=stamp.by,
+        invited_by=state.invited_by.get(user_id),
+        inviter_org=state.inviter_orgs.get(user_id),
+        count=state.messages.count,
+        seen=state.messages.seen.get(user_id, 0),
     )
     return Signal(f"user:{user_id}", item, LIST_SLOT)
 
 
 def _unlisted(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
-    item = UnlistItem(target=f"chat:{state.key}", at_ms=stamp.at_ms, version=stamp.seq)
+    target = f"chat:{state.key}"
+    item = UnlistItem(target=target, at_ms=stamp.at_ms, version=stamp.seq, by=stamp.by)
     return Signal(f"user:{user_id}", item, LIST_SLOT)
 
 

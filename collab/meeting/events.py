@@ -79,6 +79,7 @@ class ParticipantInvited:
 
     user_id: str
     role: str
+    by_org: str | None = None  # The organisation of whoever invited them.
 
 
 @frozen(kw_only=True)

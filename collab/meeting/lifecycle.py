@@ -181,7 +181,9 @@ def scheduled(state: MeetingState, event: MeetingScheduled, stamp: Stamp) -> Non
     state.created_at_ms = stamp.at_ms
     state.people[event.owner_id] = Person(HOST, JOINED, stamp.at_ms)
     for seat in event.participants:
-        state.people[seat.user_id] = Person(seat.role, INVITED, stamp.at_ms)
+        state.people[seat.user_id] = Person(
+            seat.role, INVITED, stamp.at_ms, invited_by=event.owner_id, inviter_org=event.org_id
+        )
 
 
 def updated(state: MeetingState, event: MeetingUpdated, _stamp: Stamp) -> None:

@@ -56,7 +56,7 @@ def invite(state: MeetingState, command: Invite, context: Context) -> Outcome:
         if person.role != role:
             raise Conflict(f"{user_id} is {person.standing} already: use participants.set_role")
         return Outcome(value=_answer(user_id, role, person.standing))
-    event = ParticipantInvited(user_id=user_id, role=role)
+    event = ParticipantInvited(user_id=user_id, role=role, by_org=context.caller.org_id)
     return Outcome([event], _answer(user_id, role, INVITED))
 
 
@@ -176,12 +176,20 @@ def _answer(user_id: str, role: str, standing: str) -> dict[str, str]:
 
 def invited(state: MeetingState, event: ParticipantInvited, stamp: Stamp) -> None:
     """They may join."""
-    state.people[event.user_id] = Person(event.role, INVITED, stamp.at_ms)
+    state.people[event.user_id] = Person(
+        event.role, INVITED, stamp.at_ms, invited_by=stamp.by, inviter_org=event.by_org
+    )
+    state.messages.note_seen(event.user_id)
 
 
 def joined(state: MeetingState, event: ParticipantJoined, stamp: Stamp) -> None:
     """They are in."""
-    state.people[event.user_id] = Person(event.role, JOINED, stamp.at_ms)
+    person = state.people.get(event.user_id)
+    if person is None or person.standing != INVITED:
+        state.messages.note_seen(event.user_id)
+    person = person or Person(event.role, JOINED, stamp.at_ms)
+    person.role, person.standing, person.since_ms = event.role, JOINED, stamp.at_ms
+    state.people[event.user_id] = person
 
 
 def left(state: MeetingState, event: ParticipantLeft, stamp: Stamp) -> None:

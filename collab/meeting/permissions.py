@@ -52,6 +52,7 @@ _ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "notes.import": "host speaker attendee",
         "meeting.get": "host speaker attendee transcriber invited org_admin archivist",
         "participants.list": "host speaker attendee transcriber org_admin archivist",
+        "people.cards": "host speaker attendee transcriber org_admin archivist",
         "transcript.page": "host speaker attendee transcriber archivist",
         "transcript.range": "host speaker attendee transcriber archivist",
         "messages.page": "host speaker attendee archivist",

@@ -40,6 +40,8 @@ class Person:
     role: str
     standing: str
     since_ms: int  # Of the standing.
+    invited_by: str | None = None  # None: they came by themselves.
+    inviter_org: str | None = None
 
 
 @define

@@ -8,6 +8,8 @@ from typing import Any
 from collab.kind import Answer, Caller, Context
 from collab.meeting.commands import Get, ListPeople
 from collab.meeting.state import INVITED, JOINED, MeetingState, Person, role_of
+from collab.user.profile.cards import GetCards
+from collab.user.profile.cards import answer as answer_cards
 
 
 def describe(state: MeetingState, _caller: Caller) -> dict[str, Any]:
@@ -52,6 +54,11 @@ def list_people(state: MeetingState, query: ListPeople, _context: Context) -> An
             "has_more": first + query.limit < len(people),
         }
     )
+
+
+def cards(state: MeetingState, query: GetCards, _context: Context) -> Answer:
+    """Return the cards of who is invited or has joined."""
+    return answer_cards(query, dict(_listed(state)))
 
 
 def _listed(state: MeetingState) -> list[tuple[str, Person]]:

@@ -16,7 +16,12 @@ import msgpack  # type: ignore[import-untyped]
 from attrs import define, field
 
 from collab.kind import Item
-from collab.limits import MESSAGE_CACHE_MAX, MESSAGE_TAIL_BYTES_MAX, MESSAGE_TAIL_MAX
+from collab.limits import (
+    COUNT_PEOPLE_MAX,
+    MESSAGE_CACHE_MAX,
+    MESSAGE_TAIL_BYTES_MAX,
+    MESSAGE_TAIL_MAX,
+)
 from collab.messages.parts import owned
 
 LISTING: Final = "messages"
@@ -41,6 +46,7 @@ class Message:
     edits: list[int] = field(factory=list)  # Seqs of the edits, oldest first.
     reactions: dict[str, list[str]] = field(factory=dict)  # Emoji to user ids, first come first.
     is_deleted: bool = False
+    n: int = 0  # The n-th message here, from 1; 0: posted before messages were numbered.
     weight: int = 0  # Bytes when packed, nearly; kept up to date for messages in the tail.
 
     def plain(self) -> dict[str, Any]:
@@ -62,6 +68,7 @@ class Message:
             "edits": list(self.edits),
             "reactions": {emoji: list(users) for emoji, users in self.reactions.items()},
             "is_deleted": self.is_deleted,
+            "n": self.n,
         }
 
     def weigh(self) -> int:
@@ -99,6 +106,9 @@ class MessageLog:
     leaves: list[int] = field(factory=list)  # Ends of all branches, in order of their growth.
     tail: list[Message] = field(factory=list)  # Ascending ids, without a gap up to the newest.
     tail_weight: int = 0
+    counted: int = 0  # Messages that people were told of,
+    counted_ms: int = 0  # and when; see ``counting``.
+    seen: dict[str, int] = field(factory=dict)  # Person to the number up to which they surely know.
     cache: dict[int, Message] = field(factory=dict, init=False, eq=False, repr=False)
     replaced: Replaced | None = field(default=None, init=False, eq=False, repr=False)
 
@@ -135,12 +145,22 @@ class MessageLog:
     def append(self, message: Message) -> None:
         """Add the newest message; let the tail's oldest go when it is over a bound."""
         self.count += 1
+        message.n = self.count
         self.newest_id = self.leaf = message.id
+        self.note_seen(message.author)
         if message.parent in self.leaves:
             self.leaves.remove(message.parent)
         self.leaves.append(message.id)
         self.tail.append(message)
         self.reweigh(message)
+
+    def note_seen(self, user_id: str) -> None:
+        """What is there now is nothing new to somebody, who wrote the last of it or comes later."""
+        self.seen.pop(user_id, None)
+        if self.count:
+            self.seen[user_id] = self.count
+        if len(self.seen) > COUNT_PEOPLE_MAX:
+            del self.seen[next(iter(self.seen))]
 
     def reweigh(self, message: Message) -> None:
         """Account for a new or changed message."""

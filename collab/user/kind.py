@@ -2,31 +2,130 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from collab.kind import Kind, Topic
+from collab.kind import Kind, Put, Signal, Stamp, Topic
 from collab.permission.table import permissions_for
-from collab.user import rules, view
-from collab.user.commands import Archive, ListItem, PageList, Pin, UnlistItem
-from collab.user.state import ItemArchived, ItemListed, ItemPinned, ItemUnlisted, UserState
+from collab.user import invitations, reading, rules, view
+from collab.user.commands import (
+    Archive,
+    CountItem,
+    GetInbox,
+    ListItem,
+    PageList,
+    Pin,
+    Read,
+    SetDoor,
+    UnlistItem,
+    Welcome,
+)
+from collab.user.connections import rules as connecting
+from collab.user.connections import view as connected
+from collab.user.connections.commands import (
+    ConnectionChanged,
+    LinkMoved,
+    LinkTold,
+    PageConnections,
+)
+from collab.user.notices import rules as noticing
+from collab.user.notices.commands import NoticeAdded, NoticesSeen, PageNotices, SeeNotices
+from collab.user.profile import rules as profiles
+from collab.user.profile.commands import (
+    AccountSet,
+    GetCard,
+    GetProfile,
+    GetTaxonomy,
+    ProfileSet,
+    SetProfile,
+    SignedIn,
+)
+from collab.user.state import (
+    DoorSet,
+    ItemArchived,
+    ItemCounted,
+    ItemListed,
+    ItemPinned,
+    ItemRead,
+    ItemUnlisted,
+    ItemWelcomed,
+    UserState,
+)
+
+
+def _rows(state: UserState, event: Any, _stamp: Stamp) -> Sequence[Put]:
+    return profiles.rows(state) if isinstance(event, ProfileSet | AccountSet) else ()
+
+
+def _signals_of(_state: UserState, event: Any, _stamp: Stamp) -> Sequence[Signal]:
+    return connecting.signals_of(event) if isinstance(event, LinkMoved) else ()
+
 
 USER: Final = Kind(
     name="user",
     new_state=UserState,
-    commands={Pin: rules.pin, Archive: rules.archive},
-    queries={PageList: view.page},
-    signals={ListItem: rules.list_item, UnlistItem: rules.unlist_item},
+    commands={
+        Pin: rules.pin,
+        Archive: rules.archive,
+        Read: reading.read,
+        Welcome: invitations.welcome,
+        SetDoor: invitations.set_door,
+        SeeNotices: noticing.see,
+        SetProfile: profiles.set_profile,
+        **connecting.COMMANDS,
+    },
+    queries={
+        PageList: view.page,
+        GetInbox: view.inbox,
+        PageNotices: noticing.page,
+        PageConnections: connected.page,
+        GetProfile: profiles.get,
+        GetCard: profiles.get_card,
+        GetTaxonomy: profiles.get_taxonomy,
+    },
+    signals={
+        ListItem: rules.list_item,
+        UnlistItem: rules.unlist_item,
+        CountItem: reading.count,
+        LinkTold: connecting.hear,
+        SignedIn: profiles.sign_in,
+    },
     events={
         ItemListed: rules.listed,
         ItemUnlisted: rules.unlisted,
         ItemPinned: rules.was_pinned,
         ItemArchived: rules.was_archived,
+        ItemCounted: reading.counted,
+        ItemRead: reading.was_read,
+        ItemWelcomed: invitations.welcomed,
+        DoorSet: invitations.door_set,
+        NoticeAdded: noticing.added,
+        NoticesSeen: noticing.seen,
+        LinkMoved: connecting.moved,
+        ConnectionChanged: connecting.changed,
+        ProfileSet: profiles.was_set,
+        AccountSet: profiles.has_account,
     },
     topics={
         "list": Topic(
-            events=(ItemListed, ItemUnlisted, ItemPinned, ItemArchived), snapshot=view.snapshot
-        )
+            events=(
+                ItemListed,
+                ItemUnlisted,
+                ItemPinned,
+                ItemArchived,
+                ItemCounted,
+                ItemRead,
+                ItemWelcomed,
+            ),
+            snapshot=view.snapshot,
+        ),
+        "notices": Topic(events=(NoticeAdded, NoticesSeen), snapshot=noticing.snapshot),
+        "connections": Topic(events=(ConnectionChanged,), snapshot=connected.snapshot),
+        "profile": Topic(events=(ProfileSet, AccountSet, DoorSet), snapshot=profiles.snapshot),
     },
     role_of=rules.role_of,
     permissions=permissions_for("user"),
+    rows=_rows,
+    signals_of=_signals_of,
+    study=reading.study,
 )

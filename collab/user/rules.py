@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from attrs import evolve
+
 from collab.errors import LimitExceeded, NotFound
 from collab.kind import Caller, Context, Outcome, Stamp
 from collab.limits import USER_ITEMS_MAX, USER_PINS_MAX
 from collab.user.commands import Archive, ListItem, Pin, UnlistItem
+from collab.user.connections.link import CONNECTED
+from collab.user.invitations import is_blocked, is_request, is_unwelcome, oldest_request_gone
+from collab.user.notices.rules import news_of, news_of_end
+from collab.user.reading import with_counts
 from collab.user.state import (
     Entry,
     ItemArchived,
@@ -21,23 +27,44 @@ OVER: Final = frozenset({"ended", "cancelled"})  # What may be dropped first.
 
 
 def role_of(state: UserState, caller: Caller) -> str:
-    """Return ``self`` or ``outsider``: a list is nobody else's business."""
-    return "self" if caller.user_id == state.key else "outsider"
+    """Return ``self``, or what the caller has in common with this person; see the table."""
+    if caller.user_id == state.key:
+        return "self"
+    if state.link_to(caller.user_id).standing == CONNECTED:
+        return "connection"
+    org_id = state.account.org_id
+    return "colleague" if org_id is not None and caller.org_id == org_id else "outsider"
 
 
 # ---------------------------------------------------------------- signals
 
 
 def list_item(state: UserState, command: ListItem, _context: Context) -> Outcome:
-    """List it, unless something at least as new is known of it. Never refused.
+    """List it, unless something at least as new is known of it, or it is unwelcome. Never refused.
 
     A full list lets its oldest ended meeting go, or else its oldest item; never a pinned one.
     """
     target = command.target
     if command.version <= state.version_of(target):
         return Outcome()
+    known = state.items.get(target)
+    if known is None and is_unwelcome(state, command):
+        return Outcome()
+    listed = _listed(state, known, command)
+    notices = [] if is_blocked(state, command.by) else news_of(state, known, command)
+    if known is not None:
+        return Outcome([listed, *notices])
+    gone = oldest_request_gone(state) if listed.is_request else []
+    if not gone and len(state.items) >= USER_ITEMS_MAX:
+        victim = _least_wanted(state)
+        gone = [ItemUnlisted(target=victim, version=state.items[victim].version)]
+    return Outcome([*gone, listed, *notices])
+
+
+def _listed(state: UserState, known: Entry | None, command: ListItem) -> ItemListed:
+    """Return *command* as it is listed; numbers only grow, and marks stay."""
     listed = ItemListed(
-        target=target,
+        target=command.target,
         kind=command.kind,
         title=command.title,
         status=command.status,
@@ -45,11 +72,26 @@ def list_item(state: UserState, command: ListItem, _context: Context) -> Outcome
         planned_start_ms=command.planned_start_ms,
         at_ms=command.at_ms,
         version=command.version,
+        standing=command.standing,
+        invited_by=command.invited_by,
+        is_request=is_request(state, command),
+        count=command.count,
+        seen=command.seen,
+        unread=max(0, command.count - command.seen),
     )
-    if target in state.items or len(state.items) < USER_ITEMS_MAX:
-        return Outcome([listed])
-    victim = _least_wanted(state)
-    return Outcome([ItemUnlisted(target=victim, version=state.items[victim].version), listed])
+    if known is None:
+        return listed
+    is_taken_up = command.kind == "meeting" and command.standing == "joined"
+    after = with_counts(known, command.count, command.seen)
+    return evolve(
+        listed,
+        is_request=known.is_request and not is_taken_up,
+        count=after.count,
+        seen=after.seen,
+        unread=after.unread,
+        # A room into which somebody pulled me whom I have blocked by now does not come up.
+        at_ms=known.at_ms if is_blocked(state, known.invited_by) else command.at_ms,
+    )
 
 
 def unlist_item(state: UserState, command: UnlistItem, _context: Context) -> Outcome:
@@ -59,7 +101,9 @@ def unlist_item(state: UserState, command: UnlistItem, _context: Context) -> Out
     """
     if command.version <= state.version_of(command.target):
         return Outcome()
-    return Outcome([ItemUnlisted(target=command.target, version=command.version)])
+    known = state.items.get(command.target)
+    notices = [] if is_blocked(state, command.by) else news_of_end(state, known, command)
+    return Outcome([ItemUnlisted(target=command.target, version=command.version), *notices])
 
 
 def _least_wanted(state: UserState) -> str:
@@ -130,9 +174,15 @@ def listed(state: UserState, event: ItemListed, _stamp: Stamp) -> None:
         planned_start_ms=event.planned_start_ms,
         at_ms=event.at_ms,
         version=event.version,
-        pinned_ms=None if known is None else known.pinned_ms,
-        archived_ms=None if known is None else known.archived_ms,
+        standing=event.standing,
+        invited_by=event.invited_by,
+        is_request=event.is_request,
+        count=event.count,
+        seen=event.seen,
     )
+    if known is not None:
+        entry.pinned_ms, entry.archived_ms = known.pinned_ms, known.archived_ms
+        entry.read = known.read
     state.put(event.target, entry)
 
 

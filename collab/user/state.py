@@ -7,11 +7,15 @@ nobody else's list moves, and no permission in the chat is needed for them.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from typing import Any, ClassVar
 
 from attrs import define, field, frozen
 
-from collab.limits import USER_UNLISTED_MAX
+from collab.limits import LINKS_CLOSED_MAX, USER_UNLISTED_MAX
+from collab.user.connections.link import NONE, Link
+from collab.user.notices.commands import Notice
+from collab.user.profile.shapes import Account, Profile
 
 
 @define
@@ -27,6 +31,17 @@ class Entry:
     version: int
     pinned_ms: int | None = None  # When it was pinned; None: it is not.
     archived_ms: int | None = None
+    standing: str = "joined"
+    invited_by: str | None = None
+    is_request: bool = False  # A stranger brought me in, and I have not taken it up.
+    count: int = 0  # Messages there, as far as we were told;
+    seen: int = 0  # up to here they are my own, or older than my being there;
+    read: int = 0  # and up to here I have read.
+
+    @property
+    def unread(self) -> int:
+        """Return how many messages wait. Posting is reading: nobody answers what they ignore."""
+        return max(0, self.count - max(self.seen, self.read))
 
     def plain(self, target: str) -> dict[str, Any]:
         """Return it as subscribers see it."""
@@ -40,23 +55,38 @@ class Entry:
             "at_ms": self.at_ms,
             "pinned_ms": self.pinned_ms,
             "archived_ms": self.archived_ms,
+            "standing": self.standing,
+            "invited_by": self.invited_by,
+            "is_request": self.is_request,
+            "unread": self.unread,
         }
 
 
 @define
 class UserState:
-    """The list, by target, and its order."""
+    """The list, by target, and its order; the profile, connections and notices beside it."""
 
     key: str
     items: dict[str, Entry] = field(factory=dict)
     unlisted: dict[str, int] = field(factory=dict)  # Target to version, oldest unlisting first.
-    # Both follow from the items, so they are no part of a snapshot.
+    door: str = "everybody"  # Who may invite: see ``commands.SetDoor``.
+    profile: Profile = field(factory=Profile)
+    account: Account = field(factory=Account)
+    links: dict[str, Link] = field(factory=dict)  # By user id; what is not over.
+    closed_links: dict[str, Link] = field(factory=dict)  # What is, the oldest end first.
+    notices: list[Notice] = field(factory=list)  # Oldest first.
+    seen_id: int = 0  # The newest notice that was seen.
+    # These follow from the items, so they are no part of a snapshot.
     order: list[tuple[int, str]] = field(init=False, eq=False, repr=False)  # Oldest first.
     pins: set[str] = field(init=False, eq=False, repr=False)
+    requests: set[str] = field(init=False, eq=False, repr=False)
+    links_by_standing: Counter[str] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.order = sorted((entry.at_ms, target) for target, entry in self.items.items())
         self.pins = {t for t, entry in self.items.items() if entry.pinned_ms is not None}
+        self.requests = {t for t, entry in self.items.items() if entry.is_request}
+        self.links_by_standing = Counter(link.standing for link in self.links.values())
 
     def version_of(self, target: str) -> int:
         """Return the newest version known of *target*; 0: never heard of it."""
@@ -70,6 +100,8 @@ class UserState:
         self.items[target] = entry
         insort(self.order, (entry.at_ms, target))
         self.mark(target, entry.pinned_ms)
+        if entry.is_request:
+            self.requests.add(target)
 
     def take_out(self, target: str, version: int) -> None:
         """Remove an entry; remember its version, so that a late signal does not bring it back."""
@@ -88,10 +120,33 @@ class UserState:
         else:
             self.pins.add(target)
 
+    def link_to(self, user_id: str) -> Link:
+        """Return where I stand with somebody; a fresh link if there was never anything."""
+        return self.links.get(user_id) or self.closed_links.get(user_id) or Link()
+
+    def put_link(self, user_id: str, link: Link) -> None:
+        """Replace a link. Of those that are over the newest ``LINKS_CLOSED_MAX`` are remembered."""
+        before = self.links.pop(user_id, None)
+        self.closed_links.pop(user_id, None)
+        if before is not None:
+            self.links_by_standing[before.standing] -= 1
+        if link.standing == NONE:
+            self.closed_links[user_id] = link
+            if len(self.closed_links) > LINKS_CLOSED_MAX:
+                del self.closed_links[next(iter(self.closed_links))]
+        else:
+            self.links[user_id] = link
+            self.links_by_standing[link.standing] += 1
+
+    def count_of(self, standing: str) -> int:
+        """Return with how many people I stand so."""
+        return self.links_by_standing[standing]
+
     def _forget(self, target: str) -> None:
         entry = self.items.pop(target, None)
         if entry is not None:
             self.pins.discard(target)
+            self.requests.discard(target)
             del self.order[bisect_left(self.order, (entry.at_ms, target))]
 
 
@@ -112,6 +167,12 @@ class ItemListed:
     planned_start_ms: int | None = None
     at_ms: int
     version: int
+    standing: str = "joined"
+    invited_by: str | None = None
+    is_request: bool = False
+    count: int = 0
+    seen: int = 0
+    unread: int = 0  # For whoever follows: it follows from the rest.
 
 
 @frozen(kw_only=True)
@@ -142,3 +203,44 @@ class ItemArchived:
 
     target: str
     archived_ms: int | None
+
+
+@frozen(kw_only=True)
+class ItemCounted:
+    """So many messages are in it, none new up to ``seen``; ``unread`` follows from that."""
+
+    TAG: ClassVar[str] = "user.counted"
+
+    target: str
+    count: int
+    seen: int
+    unread: int
+
+
+@frozen(kw_only=True)
+class ItemRead:
+    """The person has read it up to its ``read``-th message."""
+
+    TAG: ClassVar[str] = "user.was_read"
+
+    target: str
+    read: int
+    unread: int
+
+
+@frozen(kw_only=True)
+class ItemWelcomed:
+    """It is a request no more."""
+
+    TAG: ClassVar[str] = "user.welcomed"
+
+    target: str
+
+
+@frozen(kw_only=True)
+class DoorSet:
+    """Who may invite this person from now on."""
+
+    TAG: ClassVar[str] = "user.door_set"
+
+    who: str

@@ -12,7 +12,9 @@ from typing import Any
 
 from collab.errors import BadRequest
 from collab.kind import Answer, Caller, Context
-from collab.user.commands import PageList
+from collab.user.commands import GetInbox, PageList
+from collab.user.connections.link import RECEIVED
+from collab.user.notices.rules import unseen
 from collab.user.state import Entry, UserState
 
 
@@ -57,6 +59,25 @@ def _is_wanted(entry: Entry, query: PageList) -> bool:
         (entry.archived_ms is not None) == query.is_archived
         and query.kind in (None, entry.kind)
         and query.is_pinned in (None, entry.pinned_ms is not None)
+        and query.is_unread in (None, entry.unread > 0)
+        and query.is_request in (None, entry.is_request)
+        and query.standing in (None, entry.standing)
+    )
+
+
+def inbox(state: UserState, _query: GetInbox, _context: Context) -> Answer:
+    """Return how much waits, in numbers."""
+    kept = [entry for entry in state.items.values() if entry.archived_ms is None]
+    return Answer(
+        {
+            "unread": sum(entry.unread for entry in kept),
+            "unread_items": sum(entry.unread > 0 for entry in kept),
+            "invitations": sum(entry.standing == "invited" for entry in kept),
+            "requests": sum(entry.is_request for entry in kept),
+            "unseen": unseen(state, state.seen_id),
+            "asking": state.count_of(RECEIVED),
+            "door": state.door,
+        }
     )
 
 

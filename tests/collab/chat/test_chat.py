@@ -111,6 +111,7 @@ async def test_who_creates_a_chat_owns_it() -> None:
             role="owner",
             at_ms=chat.now_ms,
             version=1,
+            by="ann",
         )
     }
 
@@ -218,7 +219,7 @@ def test_a_member_comes_changes_and_goes(chat: Stage[ChatState]) -> None:
     with pytest.raises(PermissionDenied):
         chat.do("zoe", PostMessage(text="x"))
     chat.do("ann", RemoveMember(user_id="zoe"))
-    unlisted = UnlistItem(target="chat:c1", at_ms=chat.now_ms, version=chat.seq)
+    unlisted = UnlistItem(target="chat:c1", at_ms=chat.now_ms, version=chat.seq, by="ann")
     assert told(chat) == {"zoe": unlisted}
     assert chat.shut_out == ["zoe"]
     with pytest.raises(PermissionDenied):

@@ -50,7 +50,9 @@ NOTING = frozenset(
         *("notes.merge_branch", "notes.discard_branch", "notes.import"),
     }
 )
-ABOUT = frozenset({"meeting.get", "participants.list", "read:state", "read:participants"})
+ABOUT = frozenset(
+    {"meeting.get", "participants.list", "people.cards", "read:state", "read:participants"}
+)
 SPEECH = frozenset({"transcript.page", "transcript.range", "read:transcript"})
 MESSAGES = frozenset({"messages.page", "messages.get", "messages.history", "read:messages"})
 NOTES = frozenset(

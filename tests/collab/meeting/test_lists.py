@@ -101,7 +101,9 @@ def test_who_is_out_is_told_to_strike_the_meeting(who: Any, command: Any, target
     """[M4.2] Leaving, declining and removal take it off the list, and nothing more comes."""
     meeting = live()
     signals = told_by(meeting, who, command)
-    expected = UnlistItem(target="meeting:m", at_ms=meeting.now_ms, version=meeting.seq)
+    expected = UnlistItem(
+        target="meeting:m", at_ms=meeting.now_ms, version=meeting.seq, by=who.user_id
+    )
     assert signals == [Signal(target, expected, LIST_SLOT)]
     assert target not in [s.target for s in told_by(meeting, OLIVIA, Update(title="Later"))]
 

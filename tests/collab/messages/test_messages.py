@@ -161,6 +161,7 @@ async def test_a_posted_message_is_what_everybody_reads(room: Stage[Room]) -> No
         "edits": [],
         "reactions": {},
         "is_deleted": False,
+        "n": 2,
     }
 
 

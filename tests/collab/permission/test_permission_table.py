@@ -14,6 +14,7 @@ from collab.audit.kind import AUDIT
 from collab.chat import CHAT
 from collab.chat.commands import AddMember, CreateChat, DeleteChat
 from collab.errors import PermissionDenied
+from collab.flags import FLAGS
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.meeting import MEETING
@@ -23,7 +24,7 @@ from collab.user import USER
 from collab.user.connections.commands import AcceptConnection, LinkTold
 from collab.user.profile.commands import SignedIn
 from tests.collab.messages.stage import Stage
-from tests.collab.permission.server_grids import AUDIT_GRID, TIMERS_GRID
+from tests.collab.permission.server_grids import AUDIT_GRID, FLAGS_GRID, TIMERS_GRID
 
 CHAT_GRID: Final = """
                      founder owner editor viewer public outsider gone
@@ -172,6 +173,7 @@ GRIDS: Final[dict[str, tuple[Kind[Any], list[Cell]]]] = {
     "user": (USER, list(cells(USER_GRID))),
     "audit": (AUDIT, list(cells(AUDIT_GRID))),
     "timers": (TIMERS, list(cells(TIMERS_GRID))),
+    "flags": (FLAGS, list(cells(FLAGS_GRID))),
 }
 EVERY_CELL: Final = [(name, *cell) for name, (_kind, grid) in GRIDS.items() for cell in grid]
 

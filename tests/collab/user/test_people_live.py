@@ -1,0 +1,210 @@
+"""People as the server runs them: real actors, signals, alarms; storage in memory, no socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from collab.app import App, AppSettings, open_app
+from collab.chat.commands import AddMember, CreateChat
+from collab.errors import NotFound, PermissionDenied
+from collab.limits import COUNT_PAUSE_MS_MIN, MESSAGE_TAIL_MAX
+from collab.meeting.commands import Invite, Invitee, Join, Schedule
+from collab.messages import PostMessage
+from collab.storage import MemoryStore
+from collab.user.commands import GetInbox, PageList, Read
+from collab.user.connections.commands import (
+    AcceptConnection,
+    BlockPerson,
+    PageConnections,
+    RemoveConnection,
+    RequestConnection,
+)
+from collab.user.notices.commands import PageNotices
+from collab.user.profile.cards import GetCards
+from collab.user.profile.commands import GetCard, SetProfile
+
+CHAT = "chat:c1"
+MEETING = "meeting:m1"
+PAUSE_S = COUNT_PAUSE_MS_MIN / 1000 + 1
+
+
+@asynccontextmanager
+async def opened(store: MemoryStore | None = None) -> AsyncIterator[App]:
+    """Open an app whose clock is trio's, so that alarms ring in virtual time."""
+    settings = AppSettings(
+        clock_ms=lambda: 1_000_000 + int(trio.current_time() * 1000), store=store
+    )
+    async with open_app(None, settings) as app:
+        yield app
+
+
+async def me(app: App, who: str, command: object) -> Any:
+    return await app.do(f"user:{who}", command, user_id=who)
+
+
+async def mine(app: App, who: str, query: object) -> Any:
+    await wait_all_tasks_blocked()
+    return await app.look(f"user:{who}", query, user_id=who)
+
+
+async def unread(app: App, who: str) -> dict[str, int]:
+    page = await mine(app, who, PageList())
+    return {item["target"]: item["unread"] for item in page["items"]}
+
+
+async def post(app: App, who: str, count: int = 1, target: str = CHAT) -> int:
+    for _ in range(count):
+        reply: Any = await app.do(target, PostMessage(text="x"), user_id=who)
+    message_id: int = reply["id"]
+    return message_id
+
+
+async def test_unread_messages_are_counted_and_read_on_any_device(
+    autojump_clock: MockClock,  # noqa: ARG001 -- pauses cost no time
+) -> None:
+    """[U6.12] Exact after the pause; reading counts at once, to the very message."""
+    async with opened() as app:
+        await app.do(CHAT, CreateChat(title="Plans"), user_id="ann")
+        await app.do(CHAT, AddMember(user_id="bob"), user_id="ann")
+        first = await post(app, "ann")
+        await trio.sleep(0.1)
+        assert await unread(app, "bob") == {CHAT: 1}
+        await post(app, "ann", 9)
+        await trio.sleep(PAUSE_S)
+        assert await unread(app, "bob") == {CHAT: 10}
+        assert await unread(app, "ann") == {CHAT: 0}
+        item = await me(app, "bob", Read(target=CHAT, message_id=first))
+        assert item["unread"] == 9
+        newest = await post(app, "ann", 2)
+        await me(app, "bob", Read(target=CHAT, message_id=newest))
+        await trio.sleep(PAUSE_S)  # The count comes after the mark, and changes nothing.
+        assert await unread(app, "bob") == {CHAT: 0}
+        assert (await me(app, "bob", Read(target=CHAT, message_id=first)))["unread"] == 0
+        await post(app, "bob")
+        await trio.sleep(PAUSE_S)
+        assert await unread(app, "bob") == {CHAT: 0}
+        assert await unread(app, "ann") == {CHAT: 1}
+        assert (await me(app, "ann", Read(target=CHAT)))["unread"] == 0
+        assert (await mine(app, "ann", GetInbox()))["unread"] == 0
+
+
+async def test_a_mark_far_back_is_exact_too(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U6.12] A message that left the room's memory is found in its row."""
+    async with opened() as app:
+        await app.do(CHAT, CreateChat(), user_id="ann")
+        await app.do(CHAT, AddMember(user_id="bob"), user_id="ann")
+        third = [await post(app, "ann") for _ in range(3)][-1]
+        await post(app, "ann", MESSAGE_TAIL_MAX)
+        await trio.sleep(PAUSE_S)
+        item = await me(app, "bob", Read(target=CHAT, message_id=third))
+        assert item["unread"] == MESSAGE_TAIL_MAX
+
+
+async def test_only_what_is_listed_can_be_read(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U6.13] Nobody learns of other rooms, nor marks what is no message."""
+    async with opened() as app:
+        await app.do(CHAT, CreateChat(), user_id="ann")
+        message_id = await post(app, "ann")
+        for who, target, there in (("eve", CHAT, message_id), ("ann", CHAT, message_id + 9)):
+            await wait_all_tasks_blocked()
+            with pytest.raises(NotFound):
+                await me(app, who, Read(target=target, message_id=there))
+        with pytest.raises(PermissionDenied):
+            await app.do("user:ann", Read(target=CHAT), user_id="eve")
+
+
+async def test_counts_survive_a_restart(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U6.12] What was not told before the end is told with the room's next word."""
+    store = MemoryStore()
+    async with opened(store) as app:
+        await app.do(CHAT, CreateChat(), user_id="ann")
+        await app.do(CHAT, AddMember(user_id="bob"), user_id="ann")
+        await post(app, "ann")
+        await trio.sleep(0.1)
+        await post(app, "ann", 4)
+    async with opened(store) as app:
+        await post(app, "ann")
+        await trio.sleep(PAUSE_S)
+        assert await unread(app, "bob") == {CHAT: 6}
+
+
+async def test_people_connect_and_part(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U2.11] From request through signals to both lists, cards included; parting ends it."""
+    async with opened() as app:
+        await me(app, "ann", SetProfile(name="Ann", interests=["music"]))
+        with pytest.raises(PermissionDenied):
+            await app.look("user:ann", GetCard(), user_id="bob")
+        await me(app, "ann", RequestConnection(user_id="bob"))
+        asking = await mine(app, "bob", PageConnections(standing="received"))
+        (person,) = asking["people"]
+        assert (person["user_id"], person["card"]["name"]) == ("ann", "Ann")
+        await me(app, "bob", AcceptConnection(user_id="ann"))
+        (person,) = (await mine(app, "ann", PageConnections()))["people"]
+        assert (person["user_id"], person["card"]) == ("bob", None)
+        card: Any = await app.look("user:ann", GetCard(), user_id="bob")
+        assert card["interests"] == ["music"]
+        notices = (await mine(app, "ann", PageNotices()))["notices"]
+        assert [notice["about"] for notice in notices] == ["connected"]
+        await me(app, "ann", RemoveConnection(user_id="bob"))
+        assert (await mine(app, "bob", PageConnections()))["people"] == []
+        with pytest.raises(PermissionDenied):
+            await app.look("user:ann", GetCard(), user_id="bob")
+
+
+async def test_crossing_requests_survive_a_restart(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U2.13] Signals that were not sent before the end connect both afterwards."""
+    store = MemoryStore()
+    async with opened(store) as app, trio.open_nursery() as nursery:
+        for who, other in (("ann", "bob"), ("bob", "ann")):
+            nursery.start_soon(me, app, who, RequestConnection(user_id=other))
+    async with opened(store) as app:
+        for who in ("ann", "bob"):
+            page = await mine(app, who, PageConnections())
+            assert len(page["people"]) == 1
+
+
+async def test_a_blocked_person_invites_in_vain(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U6.10] The meeting says invited, as of anybody who does not answer; the list nothing."""
+    async with opened() as app:
+        await me(app, "bob", BlockPerson(user_id="eve"))
+        blocked = Invitee(user_id="bob", role="speaker")
+        await app.do(MEETING, Schedule(title="x", participants=[blocked]), user_id="eve")
+        await app.do(CHAT, CreateChat(title="y"), user_id="eve")
+        await app.do(CHAT, AddMember(user_id="bob"), user_id="eve")
+        for who in ("bob", "dan"):
+            answer: Any = await app.do(MEETING, Invite(user_id=who, role="speaker"), user_id="eve")
+            assert answer == {"user_id": who, "role": "speaker", "standing": "invited"}
+        assert (await mine(app, "bob", PageList()))["items"] == []
+        assert (await mine(app, "dan", PageList()))["items"] != []
+        assert (await mine(app, "bob", PageNotices()))["notices"] == []
+
+
+async def test_people_of_a_room_see_each_others_cards(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U2.6] Of who takes part there, for whoever may see who does; no actor is woken for it."""
+    async with opened() as app:
+        for who in ("ann", "bob", "eve"):
+            await me(app, who, SetProfile(name=who.title()))
+        guest = Invitee(user_id="bob", role="speaker")
+        await app.do(MEETING, Schedule(title="x", participants=[guest]), user_id="ann")
+        everybody = GetCards(user_ids=["ann", "bob", "eve", "nobody", "bob"])
+        found: Any = await app.look(MEETING, everybody, user_id="ann")
+        assert {who: card["name"] for who, card in found["cards"].items()} == {
+            "ann": "Ann",
+            "bob": "Bob",
+        }
+        for who in ("bob", "eve"):  # Invited only, and not at all.
+            with pytest.raises(PermissionDenied):
+                await app.look(MEETING, everybody, user_id=who)
+        await app.do(MEETING, Join(), user_id="bob")
+        await app.look(MEETING, everybody, user_id="bob")
+        await app.do(CHAT, CreateChat(is_public=True), user_id="ann")
+        found = await app.look(CHAT, everybody, user_id="ann")
+        assert list(found["cards"]) == ["ann"]
+        with pytest.raises(PermissionDenied):
+            await app.look(CHAT, everybody, user_id="eve")  # Came through the public link.
