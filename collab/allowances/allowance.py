@@ -49,6 +49,7 @@ DEFAULTS: Final[Mapping[str, Allowance]] = MappingProxyType(
     {
         "participants.invite": Allowance(count=120, period_s=60),
         "members.add": Allowance(count=120, period_s=60),
+        "connections.request": Allowance(count=60, period_s=3_600),
         "notes.export": Allowance(count=120, period_s=60),
         "notes.import": Allowance(count=30, period_s=60),
         "audit.page": Allowance(count=120, period_s=60),

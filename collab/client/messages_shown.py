@@ -31,6 +31,7 @@ class ShownMessage:
     edits: Sequence[int] = ()
     reactions: Mapping[str, Sequence[str]] = field(factory=dict)
     is_deleted: bool = False
+    n: int = 0  # The n-th message there; 0: not known.
 
     @property
     def text(self) -> str:
@@ -116,7 +117,9 @@ def _replace(
 
 
 def _posted(shown: MessagesShown, event: Event) -> MessagesShown:
-    message = ShownMessage(id=event.seq, author=event.by, at_ms=event.at_ms, **event.data)
+    newest = shown.messages[-1].n if shown.messages else 0
+    n = newest + 1 if newest or not shown.messages else 0
+    message = ShownMessage(id=event.seq, author=event.by, at_ms=event.at_ms, n=n, **event.data)
     return append(shown, message)
 
 

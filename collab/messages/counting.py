@@ -39,7 +39,9 @@ def wakes_at(log: MessageLog, people: int) -> int | None:
     if log.count == log.counted:
         return None
     pause_ms = min(max(people * COUNT_PAUSE_MS_PER_PERSON, COUNT_PAUSE_MS_MIN), COUNT_PAUSE_MS_MAX)
-    return log.counted_ms + pause_ms
+    # The clock may have been set back since: then the newest message is older than the count.
+    since_ms = min([log.counted_ms, *(message.at_ms for message in log.tail[-1:])])
+    return since_ms + pause_ms
 
 
 def count(log: MessageLog, people: int, context: Context) -> Outcome:

@@ -105,7 +105,8 @@ async def test_a_clock_that_jumps_disturbs_nobody() -> None:
             again = await ann.ask(TARGET, "messages.post", {"text": "0"}, key="0")
             events = [await anext(follower) for _ in range(4)]
     seqs = [event.seq for event in events if isinstance(event, Event)]
-    assert seqs == list(range(seqs[0], seqs[0] + 4))
+    assert seqs == sorted(set(seqs))
+    assert len(seqs) == 4
     assert again.seq == seqs[0]
 
 

@@ -16,7 +16,7 @@ YEAR_MIN: Final = 1900
 YEAR_MAX: Final = 2200
 
 
-def _is_language(_made: object, attribute: Any, value: object) -> None:
+def _is_language(_made: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, str):
         raise ValueError(f"{attribute.name} must be text")  # noqa: TRY004 - one error type
     language_tag(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pytest
 
@@ -57,7 +58,7 @@ def stand(stage: Stage[UserState], standing: str, who: str = "bob") -> None:
         stage.do("ann", BlockPerson(user_id=who))
 
 
-AFTER = {
+AFTER: Final[Mapping[str, tuple[Any, ...]]] = {
     # from:       request       accept        decline     withdraw    remove      block      unblock
     "none": ("sent", Conflict, "none", "none", "none", "blocked", "none"),
     "sent": ("sent", Conflict, Conflict, "none", Conflict, "blocked", "sent"),

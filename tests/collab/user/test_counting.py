@@ -81,6 +81,15 @@ def test_a_ring_too_early_or_twice_tells_nobody(chat: Stage[ChatState]) -> None:
     assert chat.seq == seq + 1
 
 
+def test_a_clock_that_was_set_back_delays_no_count(chat: Stage[ChatState]) -> None:
+    """[C2.10] Not by as much as it was set back."""
+    chat.do("ann", PostMessage(text="1"))
+    ring(chat)
+    chat.now_ms -= 500_000
+    chat.do("ann", PostMessage(text="2"))
+    assert wakes_at(chat.state.messages, 3) == chat.now_ms + COUNT_PAUSE_MS_MIN
+
+
 @pytest.mark.parametrize(
     ("people", "pause_ms"),
     [
