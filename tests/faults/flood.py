@@ -25,7 +25,9 @@ from typing import Final
 import trio
 from attrs import define, field
 
+from protocol.limits import FRAGMENT_BYTES_MEAN_MIN, FRAME_BYTES_MAX
 from protocol.messages import SUBPROTOCOL_JSON
+from protocol.yjs.limits import DOOR_FRAME_BYTES_MAX
 from tests.protocol.transport.raw import (
     BINARY,
     CLOSE,
@@ -43,9 +45,10 @@ WAYS: Final = ("garbage", "garbage", "garbage", "stranger", "broken", "fragments
 PATHS: Final = ("/v1", "/yjs/m1?token=dev:mallory", "/hocuspocus")
 WANTED: Final = (f"Sec-WebSocket-Protocol: {SUBPROTOCOL_JSON}",)
 FRAMES_PER_CONNECTION: Final = 4_000  # Beyond every allowance: each is closed before its end.
-FRAGMENTS_PER_CONNECTION: Final = 20_000  # The bound on their number is 16,384.
+FRAGMENTS_BEYOND: Final = 2_000  # More than a message on that path may have.
+FRAMES_PER_ATTACKER: Final = 10_000  # Of a small flood; of a large one ``AT_ONCE`` send the share.
 FRAMES_PER_PIECE: Final = 500
-END_S_MAX: Final = 15.0
+END_S_MAX: Final = 60.0  # 98,304 fragments on each of eight connections: seconds of processor.
 _HELLO: Final = b'{"t":"hello","token":"dev:mallory"}'
 _CALL: Final = b'{"t":"call","ref":1,"target":"chat:c1","op":"messages.page","args":{}}'
 
@@ -96,7 +99,8 @@ async def attack(port: int, rng: random.Random, ways: Sequence[str], tally: Tall
             elif way == "fragments":
                 await raw.send(frame(TEXT, b"", fin=False))
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_send, raw, way, rng, tally)
+                count = fragments_of(path) if way == "fragments" else FRAMES_PER_CONNECTION
+                nursery.start_soon(_send, raw, frames_of(way, rng, FRAMES_PER_PIECE), count, tally)
                 end = "left"
                 with trio.move_on_after(END_S_MAX):
                     end = await _end(raw)
@@ -106,10 +110,14 @@ async def attack(port: int, rng: random.Random, ways: Sequence[str], tally: Tall
         tally.ends[f"{way} refused"] += 1
 
 
-async def _send(raw: RawClient, way: str, rng: random.Random, tally: Tally) -> None:
-    piece = frames_of(way, rng, FRAMES_PER_PIECE)
+def fragments_of(path: str) -> int:
+    """Return how many fragments no message on *path* may have."""
+    bytes_max = FRAME_BYTES_MAX if path == "/v1" else DOOR_FRAME_BYTES_MAX
+    return bytes_max // FRAGMENT_BYTES_MEAN_MIN + FRAGMENTS_BEYOND
+
+
+async def _send(raw: RawClient, piece: bytes, count: int, tally: Tally) -> None:
     try:
-        count = FRAGMENTS_PER_CONNECTION if way == "fragments" else FRAMES_PER_CONNECTION
         for _ in range(count // FRAMES_PER_PIECE):
             await raw.send(piece)
             tally.frames += FRAMES_PER_PIECE
@@ -161,7 +169,7 @@ async def flood(port: int, frames: int, seed: int, ways: Sequence[str]) -> Tally
         for number in range(LINGERERS):
             lingering.start_soon(linger, port, random.Random(f"{seed}/l{number}"), tally)
         async with trio.open_nursery() as attacking:
-            for number in range(AT_ONCE):
+            for number in range(min(AT_ONCE, max(1, frames // FRAMES_PER_ATTACKER))):
                 attacking.start_soon(one_after_the_other, random.Random(f"{seed}/{number}"))
         lingering.cancel_scope.cancel()
     return tally
