@@ -46,8 +46,10 @@ from collab.kinds import BUILT_IN
 from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, BLANK_TIMEOUT_S, IDLE_TIMEOUT_S
 from collab.live import LiveActor
 from collab.names import parse_target
-from collab.requests import Declined, Do, Done, Drafting, Look, Reading
+from collab.requests import Asking, Declined, Do, Done, Drafting, Look, Reading, Receive
 from collab.signals import SignalRunner
+from collab.standing import Receiver, Standings
+from collab.standing.desk import StandingDesk
 from collab.storage import MemoryStore, SqliteStore, open_store
 from collab.surroundings import Surroundings
 from collab.timers import SHARDS, TIMERS
@@ -79,6 +81,7 @@ class AppSettings:
     batch_interval_s: float = BATCH_INTERVAL_S
     idle_timeout_s: float = IDLE_TIMEOUT_S
     allowances: Mapping[str, Allowance] = DEFAULT_ALLOWANCES
+    webhooks: Mapping[str, Receiver] = field(factory=dict)  # Of issuers, by name.
     identity: Authenticator | None = None  # None: development tokens and the own key.
     store: MemoryStore | None = None  # Without a directory: where history is; None: a fresh one.
 
@@ -98,6 +101,7 @@ class App:
         alarms: AlarmClock,
         drafts: Drafts,
         identity: Authenticator,
+        standing: StandingDesk,
         settings: AppSettings,
     ) -> None:
         self.store = store
@@ -109,6 +113,7 @@ class App:
         self.alarms = alarms
         self._drafts = drafts
         self.identity = identity
+        self.standing = standing
         self.settings = settings
         self._cork: Callable[[], AbstractContextManager[None]] = nullcontext
 
@@ -132,8 +137,13 @@ class App:
         Cancelled: it may still happen. Give a *key* to be able to send it again.
         """
         answer = await self._ask(target, Do(Caller(user_id), command, key))
-        while isinstance(answer, Drafting):
-            await self._drafts.write(answer, is_wanted=lambda: True)
+        while isinstance(answer, Drafting | Asking):
+            if isinstance(answer, Drafting):
+                await self._drafts.write(answer, is_wanted=lambda: True)
+            else:
+                question = Receive(target, answer.ask.question)
+                answered = cast("Done", await self._ask(answer.ask.target, question))
+                answer.message.answer = answered.value
             answer = await self._ask(target, answer.message)
         if isinstance(answer, Declined):
             raise answer.refusal
@@ -155,7 +165,7 @@ class App:
             return value
         return cast("Done", answer).value
 
-    async def _ask(self, target: str, message: Do | Look) -> object:
+    async def _ask(self, target: str, message: Do | Look | Receive) -> object:
         kind, key = parse_target(target)
         answer: object = await self.system.ref(kind, key).ask(message, timeout_s=ASK_TIMEOUT_S)
         return answer
@@ -219,6 +229,7 @@ async def open_app(
         stack.callback(nursery.cancel_scope.cancel)
         nursery.start_soon(recorder.run)
         followers = Followers()
+        standings = Standings()
         reader = HistoryReader(store, store, store, kinds)
         drafts = Drafts(reader)
         around: list[Surroundings] = []  # Filled below, before the first message comes.
@@ -234,6 +245,7 @@ async def open_app(
             followers=followers,
             drafts=drafts,
             recorder=recorder,
+            standings=standings,
             allowances=Allowances(trio.current_time, settings.allowances),
             nursery=nursery,
         )
@@ -249,25 +261,30 @@ async def open_app(
             alarms=alarms,
             drafts=drafts,
             identity=identity,
+            standing=StandingDesk(system, gateway, standings, settings.webhooks),
             settings=settings,
         )
-        around.append(
-            Surroundings(
-                timers=system.timers,
-                reader=reader,
-                followers=followers,
-                recorder=recorder,
-                alarms=alarms,
-                clock_ms=settings.clock_ms,
-                new_id=settings.new_id,
-                cork=app.cork,
-                signals_stored=signals.wake,
-                batch_interval_s=settings.batch_interval_s,
-            )
-        )
+        around.append(_surroundings_of(app, recorder))
+        await app.standing.load()
         nursery.start_soon(signals.run)
         nursery.start_soon(alarms.run, system, store, SHARDS if TIMERS.name in kinds else ())
         yield app
+
+
+def _surroundings_of(app: App, recorder: Recorder) -> Surroundings:
+    settings = app.settings
+    return Surroundings(
+        timers=app.system.timers,
+        reader=app.reader,
+        followers=app.followers,
+        recorder=recorder,
+        alarms=app.alarms,
+        clock_ms=settings.clock_ms,
+        new_id=settings.new_id,
+        cork=app.cork,
+        signals_stored=app.signals.wake,
+        batch_interval_s=settings.batch_interval_s,
+    )
 
 
 def _store_at(

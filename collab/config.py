@@ -112,6 +112,11 @@ class Config:
         validator=_between(1, 10_000_000),
         metadata=_about("Messages that it may send at once, after a pause."),
     )
+    webhooks: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, 20),
+        metadata=_about("Issuers that tell changes: NAME=workos:SECRET_FILE, NAME=clerk:FILE."),
+    )
     allowances: tuple[str, ...] = field(
         default=(),
         validator=_length(0, 100),

@@ -16,15 +16,17 @@ from attrs import evolve
 from actors import ActorSystem, Journal, Ref
 from collab.allowances import Allowances
 from collab.audit import Recorder
+from collab.asking import ask_first
 from collab.drafting import Drafts
 from collab.following import Followers
 from collab.identity import Authenticator, caller_of
 from collab.kind import Caller, Kind, Reader, Tagged
 from collab.limits import ADMITTED_MAX, ASK_AGAIN_MS, READS_AT_ONCE_MAX, ROUTES_KEPT_MAX
 from collab.names import parse_target
-from collab.requests import Admit, Declined, Do, Done, Drafting, Follow, Look, Reading
+from collab.requests import Admit, Asking, Declined, Do, Done, Drafting, Follow, Look, Reading
+from collab.standing import Standings
 from collab.wire_errors import to_wire
-from protocol.errors import WireError
+from protocol.errors import CODES, WireError
 from protocol.gateway import Connection, Identity, IncomingCall, Peer, Subscription
 
 _log = logging.getLogger("collab.gateway")
@@ -52,6 +54,8 @@ class CallDone:
             self._gateway.read_soon(self._call, value)
         elif type(value) is Drafting:
             self._gateway.draft_soon(self._call, value)
+        elif type(value) is Asking:
+            self._gateway.ask_first(value, self)
         elif type(value) is Declined:
             self._call.fail(to_wire(value.refusal))
         else:
@@ -121,13 +125,14 @@ def host_of(peer: Peer) -> str:
     return host.strip("[]") if port.isdecimal() else peer.address
 
 
-def _caller_on(connection: Connection) -> Caller:
-    """Return who speaks on *connection*, as kinds see it; made once per identity."""
+def _caller_on(connection: Connection, standings: Standings) -> Caller:
+    """Return who speaks on *connection*, as kinds see it; made once per identity and standing."""
     identity = connection.identity
     memo = connection.memo
     if memo is None or memo[0] is not identity:
         caller = caller_of(identity, session_id=connection.session_id)
         caller = evolve(caller, address=host_of(connection.peer))
+        caller = standings.corrected(caller, identity.claims)
         connection.memo = (identity, caller)
         return caller
     known: Caller = memo[1]
@@ -149,6 +154,7 @@ class CollabGateway:
         drafts: Drafts,
         allowances: Allowances,
         recorder: Recorder,
+        standings: Standings,
         nursery: trio.Nursery,
     ) -> None:
         self._system = system
@@ -167,6 +173,7 @@ class CollabGateway:
         self._drafts = drafts
         self._allowances = allowances
         self._recorder = recorder
+        self._standings = standings
         self._nursery = nursery
         self._reads = trio.CapacityLimiter(READS_AT_ONCE_MAX)
         # Development only: whom ``Admit`` was already sent for, until the connection is gone.
@@ -183,6 +190,9 @@ class CollabGateway:
             if error.code == "unauthenticated":
                 self._recorder.not_signed_in(host)
             raise
+        if self._standings.is_void(identity.user_id, identity.claims):
+            self._recorder.not_signed_in(host)
+            raise WireError("unauthenticated", CODES["unauthenticated"][1])
         self._recorder.signed_in(evolve(caller_of(identity), address=host))
         return identity
 
@@ -190,7 +200,7 @@ class CollabGateway:
         """Turn a call into a command or query and put it into its actor's mailbox."""
         try:
             connection = call.connection
-            caller = _caller_on(connection)
+            caller = _caller_on(connection, self._standings)
             if call.op in self._allowances.actions:
                 address = connection.peer.address
                 self._allowances.spend(call.op, user_id=caller.user_id, address=address)
@@ -214,7 +224,7 @@ class CollabGateway:
 
     def identity_changed(self, connection: Connection) -> None:
         """Ask again for every stream of a connection whose token was refreshed."""
-        caller = _caller_on(connection)
+        caller = _caller_on(connection, self._standings)
         for follower in self._followers.on(connection):
             try:
                 follower.speak_for(caller)
@@ -259,7 +269,7 @@ class CollabGateway:
     def _follow(self, subscription: Subscription, *, has_fallen_behind: bool) -> None:
         try:
             connection = subscription.connection
-            caller = _caller_on(connection)
+            caller = _caller_on(connection, self._standings)
             target = subscription.target
             ref = (self._routes.get(target) or self._find_route(target)).ref
             if caller.is_dev:
@@ -296,6 +306,10 @@ class CollabGateway:
                 call.fail(WireError("unavailable", "ask again", retry_after_ms=ASK_AGAIN_MS))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))
+
+    def ask_first(self, asking: Asking, done: CallDone) -> None:
+        """Have another target asked, then the command decided again."""
+        ask_first(self._system, asking, done)
 
     def draft_soon(self, call: IncomingCall, drafting: Drafting) -> None:
         """Have a draft written beside the actor, then ask again."""

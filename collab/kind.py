@@ -25,6 +25,7 @@ from collab.errors import CollabError
 
 if TYPE_CHECKING:
     from collab.audit import AuditFilter, AuditRecord
+    from collab.audit.entry import AuditRow
 
 S = TypeVar("S")
 
@@ -63,6 +64,7 @@ class Context:
     target: str  # "kind:key" of the thing itself
     seq: int  # Of the newest event; the first one decided now becomes ``seq + 1``.
     new_id: Callable[[], str]
+    answer: Any = None  # To ``Outcome.ask``, when the command is decided again; None before.
 
 
 @define
@@ -72,6 +74,17 @@ class Stamp:
     seq: int
     at_ms: int
     by: str
+
+
+@frozen
+class Ask:
+    """A question to another target: an instance of a class among its kind's ``signals``.
+
+    What it causes there is durable before its answer is seen; the answer may go unused.
+    """
+
+    target: str
+    question: Any
 
 
 @define(eq=False)
@@ -84,12 +97,16 @@ class Outcome:
     With a ``draft`` nothing is decided yet: it is awaited first, beside the actor, which goes on
     meanwhile; then the command is decided again. It writes only into the command, and what it
     found may be out of date by then. Cancelled at any await if nobody waits for the answer.
+
+    With ``ask`` nothing is decided yet either: another target is asked, and then the command is
+    decided again, with ``Context.answer``. If the other one refuses, so is the command.
     """
 
     events: Sequence[Any] = ()
     value: object = None
     refusal: CollabError | None = None
     draft: Callable[[Reader], Awaitable[None]] | None = None
+    ask: Ask | None = None
 
 
 @frozen
@@ -222,7 +239,7 @@ class Kind(Generic[S]):
     # Commands that other targets send as signals; no permission, never reachable from the wire.
     signals: Mapping[type[Tagged], Callable[[S, Any, Context], Outcome]] = field(factory=dict)
     # Projection rows and signals that an event causes; called right after evolve, also pure.
-    rows: Callable[[S, Any, Stamp], Sequence[Put | Remove]] = lambda _state, _event, _stamp: ()
+    rows: Callable[[S, Any, Stamp], Sequence[Put | Remove | AuditRow]] = lambda _state, _event, _stamp: ()
     signals_of: Callable[[S, Any, Stamp], Sequence[Signal]] = lambda _state, _event, _stamp: ()
     # Old items that a command needs in memory: listing -> positions; put there by ``load``.
     needs: Callable[[S, Any], Mapping[str, Sequence[int]]] = lambda _state, _command: {}

@@ -12,12 +12,15 @@ from attrs import define
 
 from collab.audit.kind import AUDIT
 from collab.chat import CHAT
+from collab.flags import FLAGS
 from collab.kind import Kind
 from collab.meeting import MEETING
+from collab.standing.kind import STANDING
+from collab.quotas import QUOTA
 from collab.timers import TIMERS
 from collab.user import USER
 
-BUILT_IN: Final[tuple[Kind[Any], ...]] = (MEETING, CHAT, USER, AUDIT, TIMERS)
+BUILT_IN: Final[tuple[Kind[Any], ...]] = (MEETING, CHAT, USER, AUDIT, STANDING, TIMERS, FLAGS, QUOTA)
 
 
 @define(eq=False)

@@ -175,7 +175,16 @@ AUDIT_WINDOW_S: Final = 10.0  # What repeats itself meanwhile is counted, not wr
 AUDIT_OPEN_MAX: Final = 4_096  # Different things counted at once; beyond it they are lumped.
 AUDIT_OPEN_PER_HOLDER_MAX: Final = 64  # Of one user or address, so that nobody takes all places.
 AUDIT_TEXT_LEN_MAX: Final = 300  # One word of an entry; longer ones are cut.
+AUDIT_LIST_LEN_MAX: Final = 16  # Words of one field.
 AUDIT_PAGE_MAX: Final = 500
+
+# What issuers tell by webhook.
+DELIVERY_WINDOW_MS: Final = 300_000  # Older, or of a clock that is further ahead: refused.
+DELIVERIES_MAX: Final = 10_000  # Heard within the window, about 100 bytes each.
+WEBHOOK_BODY_BYTES_MAX: Final = 262_144  # A user with all their metadata.
+WEBHOOK_SECRET_BYTES_MAX: Final = 1_024
+STANDING_PEOPLE_MAX: Final = 20_000  # Whose roles changed last; tokens from before are short-lived.
+STANDING_ORGS_PER_USER_MAX: Final = 100
 
 HTTP_CALL_TIMEOUT_S: Final = 30.0
 HTTP_WAIT_MAX_MS: Final = 1_000  # Who is to come back later than that is told so instead.

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
 import trio
 from attrs import define, frozen
+from starlette.routing import BaseRoute
 
 from collab.app import App
 from collab.figures import server_figures
-from collab.http import Readiness, make_http_app, notes_routes
+from collab.http import (
+    Readiness,
+    make_http_app,
+    notes_routes,
+    schema_routes,
+    webhook_routes,
+)
 from collab.meeting import MEETING
+from collab.permission.paths import check_routes
 from protocol.allowance import MessageRate
 from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
 from protocol.port import BoundPort, PortConfig, Request, WebSocketRoute, serve_port
@@ -69,8 +77,9 @@ async def listen(
     *,
     rng: random.Random | None = None,
     message_rate: MessageRate | None = None,
+    pages: Sequence[BaseRoute] = (),
 ) -> AsyncIterator[Listening]:
-    """Serve *app* on a port while the block runs. *rng* is for jitter only.
+    """Serve *app* on a port while the block runs. *rng* is for jitter only; *pages* are for people.
 
     Raises:
       AddressUnusable: the address cannot be listened on.
@@ -89,10 +98,11 @@ async def listen(
             handshake_timeout_s=config.handshake_timeout_s,
         )
         app.use_cork(wire.cork)
+        app.standing.use_hosts(wire.hosts_of)
         await nursery.start(wire.run)
-        http_app = make_http_app(
-            readiness, partial(server_figures, app, wire), routes=notes_routes(app.gateway)
-        )
+        routes = [*http_routes(app), *pages]
+        http_app = make_http_app(readiness, partial(server_figures, app, wire), routes=routes)
+        check_routes(http_app.routes)
         route = partial(_route, wire, YjsDoors(wire, target_of=document_target))
         serve = partial(serve_port, config, route=route, http_app=http_app, pressure=wire.pressure)
         try:
@@ -105,6 +115,15 @@ async def listen(
         nursery.cancel_scope.cancel()
     if problem is not None:
         raise AddressUnusable(f"cannot listen on {config.host}:{config.port}: {problem}")
+
+
+def http_routes(app: App) -> Sequence[BaseRoute]:
+    """Return the routes that need the app; each has its line in ``collab.permission.paths``."""
+    return [
+        *notes_routes(app.gateway),
+        *webhook_routes(app.standing, app.settings.clock_ms),
+        *schema_routes(app.settings.kinds),
+    ]
 
 
 def _route(wire: WireServer, doors: YjsDoors, request: Request) -> WebSocketRoute | None:

@@ -24,9 +24,12 @@ import trio
 from collab.allowances import parse_allowances
 from collab.app import App, AppSettings, open_app
 from collab.config import Config
+from collab.http import web_routes
 from collab.kinds import BUILT_IN, load_kinds
 from collab.limits import DRAIN_WIRE_SHARE
 from collab.listening import AddressUnusable, Listening, listen
+from collab.standing import parse_receivers
+from collab.web import Site
 from protocol.allowance import MessageRate
 from protocol.limits import GOODBYE_TIMEOUT_S
 from protocol.port import PortConfig
@@ -34,13 +37,21 @@ from protocol.port import PortConfig
 _log = logging.getLogger("collab.server")
 
 
-async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[str], None]) -> None:
+async def run_server(
+    config: Config,
+    *,
+    stop: trio.Event,
+    on_ready: Callable[[str], None],
+    site: Site | None = None,
+) -> None:
     """Serve until *stop* is set; then drain and return.
 
-    *on_ready* is called once with the server's address, when it takes connections.
+    *on_ready* is called once with the server's address, when it takes connections. *site* is the
+    page; by default one that is made when somebody first asks for it.
 
     Raises:
       StoreUnusable, KeyUnusable: the data directory cannot be used.
+      WebhookUnusable: ``webhooks`` names a file that holds no secret.
       KindUnusable: ``--kinds`` names something that is no kind.
       AddressUnusable: nor can the address or the certificate.
       JournalBroken: the disk failed while serving; nothing was acknowledged since.
@@ -53,18 +64,25 @@ async def run_server(config: Config, *, stop: trio.Event, on_ready: Callable[[st
     settings = AppSettings(
         dev=config.dev,
         kinds=(*BUILT_IN, *load_kinds(config.kinds)),
+        webhooks=parse_receivers(config.webhooks),
         allowances=parse_allowances(config.allowances),
         batch_interval_s=config.batch_interval_ms / 1000,
         idle_timeout_s=config.idle_timeout_s,
     )
+    site = site or Site(is_dev=config.dev)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(config.data, settings))
-        listening = await stack.enter_async_context(listen(app, port_config, message_rate=rate))
+        listening = await stack.enter_async_context(
+            listen(app, port_config, message_rate=rate, pages=web_routes(site))
+        )
         nursery = await stack.enter_async_context(trio.open_nursery())
+        nursery.start_soon(site.run)
         nursery.start_soon(_raise_when_failed, app)
+        _log.info("the audit log ends at %s", app.store.audit_end)
         on_ready(_url(config, listening))
         await stop.wait()
         await _drain(app, listening, within_s=config.drain_timeout_s)
+        _log.info("the audit log ends at %s", app.store.audit_end)
         nursery.cancel_scope.cancel()
 
 

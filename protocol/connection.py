@@ -28,7 +28,13 @@ from protocol import effects as do
 from protocol.call import WireCall
 from protocol.codec import decode, encode
 from protocol.deadlines import Alarm
-from protocol.errors import CLOSE_SERVER_ERROR, ProtocolViolation, Unreadable, WireError
+from protocol.errors import (
+    CLOSE_SERVER_ERROR,
+    CLOSE_UNAUTHENTICATED,
+    ProtocolViolation,
+    Unreadable,
+    WireError,
+)
 from protocol.gateway import EventFrame, Identity, Peer, PresenceFrame
 from protocol.host import Host
 from protocol.limits import (
@@ -115,6 +121,15 @@ class WireConnection(Host):
         """Close at once, without a word."""
         self._release()
         self._socket.abort()
+
+    def hosts_of(self, user_id: str) -> tuple[WireConnection, ...]:
+        """Return this connection, if it speaks for *user_id*."""
+        return (self,) if self._identity is not None and self._identity.user_id == user_id else ()
+
+    def sign_out(self, error: WireError) -> None:
+        """Say *error* and close: the token that opened this counts no more."""
+        self._send(Error(code=error.code, message=error.message))
+        self._close(do.CloseWith(CLOSE_UNAUTHENTICATED, "signed out"))
 
     def figures(self) -> ConnectionFigures:
         """Return what metrics and an admin want to know."""

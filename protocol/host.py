@@ -108,6 +108,10 @@ class Host(ABC):
     def unjudged(self, fault: WireError) -> None:
         """End all subscriptions: the gateway could not judge them under the fresh token."""
 
+    def sign_out(self, error: WireError) -> None:
+        """End it because its token counts no more; *error* says so."""
+        self.unjudged(error)
+
     # ------------------------------------------------------------ subscriptions
 
     def follow(self, subscription: WireSubscription) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
@@ -21,6 +21,7 @@ from protocol.connection import WireConnection
 from protocol.deadlines import DeadlineWheel
 from protocol.errors import CLOSE_BAD_PROTOCOL, WireError
 from protocol.gateway import Gateway
+from protocol.host import Host
 from protocol.limits import (
     GOODBYE_TIMEOUT_S,
     HANDSHAKE_TIMEOUT_S,
@@ -63,6 +64,10 @@ class Hosted(Protocol):
 
     def figures(self) -> ConnectionFigures:
         """Return what metrics and an admin want to know."""
+        ...
+
+    def hosts_of(self, user_id: str) -> Iterable[Host]:
+        """Return what here speaks for *user_id*."""
         ...
 
 
@@ -113,6 +118,10 @@ class WireServer:
     def connections(self) -> Sequence[ConnectionFigures]:
         """Figures of every live connection, at this moment."""
         return [connection.figures() for connection in self._connections]
+
+    def hosts_of(self, user_id: str) -> Sequence[Host]:
+        """Return all that speaks for *user_id* at this moment, of whatever protocol."""
+        return [host for one in self._connections for host in one.hosts_of(user_id)]
 
     def cork(self) -> AbstractContextManager[None]:
         """Collect what is sent inside, and write once per connection at the end.

@@ -13,7 +13,7 @@ import orjson
 from attrs import define, field, frozen
 
 from collab.kind import Caller
-from collab.limits import AUDIT_PAGE_MAX, AUDIT_TEXT_LEN_MAX
+from collab.limits import AUDIT_LIST_LEN_MAX, AUDIT_PAGE_MAX, AUDIT_TEXT_LEN_MAX
 
 Outcome = Literal["granted", "refused"]
 
@@ -119,14 +119,22 @@ def entry_of(
 
 
 def described(command: Any, names: Iterable[str]) -> str:
-    """Return the fields *names* of *command* as a JSON object; texts are cut, the rest left out."""
-    kept: dict[str, str | int | float] = {}
+    """Return the fields *names* of *command* as a JSON object: words, numbers, lists of words.
+
+    Long words are cut, long lists end early, anything else is left out.
+    """
+    kept: dict[str, object] = {}
     for name in names:
         value = getattr(command, name)
         if isinstance(value, str):
-            # Half a surrogate pair is no text: it is shown by its escape.
-            whole = value[:AUDIT_TEXT_LEN_MAX].encode("utf-8", "backslashreplace")
-            kept[name] = whole.decode()
+            kept[name] = _word(value)
         elif isinstance(value, bool | int | float):
             kept[name] = value
+        elif isinstance(value, list | tuple):
+            kept[name] = [_word(one) for one in value[:AUDIT_LIST_LEN_MAX] if isinstance(one, str)]
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _word(text: str) -> str:
+    """Return *text*, cut; half a surrogate pair, which is no text, is shown by its escape."""
+    return text[:AUDIT_TEXT_LEN_MAX].encode("utf-8", "backslashreplace").decode()

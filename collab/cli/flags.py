@@ -40,6 +40,7 @@ class SettingFlags:
     frame_bytes_max: Annotated[int | None, _flag("frame_bytes_max")] = None
     message_rate_per_s: Annotated[float | None, _flag("message_rate_per_s")] = None
     message_burst: Annotated[int | None, _flag("message_burst")] = None
+    webhooks: Annotated[str | None, _flag("webhooks")] = None
     allowances: Annotated[str | None, _flag("allowances")] = None
     batch_interval_ms: Annotated[float | None, _flag("batch_interval_ms")] = None
     idle_timeout_s: Annotated[float | None, _flag("idle_timeout_s")] = None

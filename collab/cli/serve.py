@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -21,7 +22,9 @@ from collab.kinds import KindUnusable
 from collab.listening import AddressUnusable
 from collab.logs import configure_logs
 from collab.server import run_server
+from collab.standing import WebhookUnusable
 from collab.storage import StoreUnusable
+from collab.web import Site
 
 _log = logging.getLogger("collab.serve")
 
@@ -34,6 +37,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (KeyUnusable, ExitCode.STORE),
     (AddressUnusable, ExitCode.ADDRESS),
     (KindUnusable, ExitCode.SETTINGS),
+    (WebhookUnusable, ExitCode.SETTINGS),
     (JournalBroken, ExitCode.DISK),
 )
 
@@ -109,7 +113,16 @@ def told_by_the_log(failure: BaseException) -> CommandFailed:
 
 async def _run(config: Config, on_ready: Callable[[str], None]) -> None:
     async with stop_on_signals() as stop:
-        await run_server(config, stop=stop, on_ready=on_ready)
+        await run_server(config, stop=stop, on_ready=on_ready, site=_site(config))
+
+
+def _site(config: Config) -> Site:
+    """Return the page. At a terminal somebody will look at it, so its build starts at once."""
+    if not sys.stderr.isatty():
+        return Site(is_dev=config.dev)
+    site = Site(is_dev=config.dev, say=lambda told: print(told, file=sys.stderr, flush=True))
+    site.want()
+    return site
 
 
 def _announce(url: str) -> None:

@@ -31,7 +31,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from collab.flags.permissions import FLAGS
 from collab.meeting.permissions import MEETING
+from collab.quotas.permissions import QUOTA
 from collab.timers.permissions import TIMERS
 
 
@@ -123,8 +125,19 @@ USER: Final = _by_role(
 
 AUDIT: Final = _by_role({"audit.page": "admin"})
 
+STANDING: Final = _by_role({})  # Nobody: it hears issuers, from within the server.
+
 TABLE: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
-    {"meeting": MEETING, "chat": CHAT, "user": USER, "audit": AUDIT, "timers": TIMERS}
+    {
+        "meeting": MEETING,
+        "chat": CHAT,
+        "user": USER,
+        "audit": AUDIT,
+        "standing": STANDING,
+        "timers": TIMERS,
+        "flags": FLAGS,
+        "quota": QUOTA,
+    }
 )
 
 

@@ -174,6 +174,10 @@ class DoorConnection(ABC):
             self.server.notices.closed(self._session_id, self.peer.address, None, code, "door")
             self._socket.close_soon(code, reason)
 
+    def hosts_of(self, user_id: str) -> Iterable[Visit]:
+        """Return the visits of *user_id*."""
+        return [visit for visit in self.visits() if visit.identity.user_id == user_id]
+
     def figures(self) -> ConnectionFigures:
         """Return what metrics and an admin want to know."""
         visits = list(self.visits())

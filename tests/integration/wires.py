@@ -55,6 +55,7 @@ async def wired(**settings: object) -> AsyncIterator[Wired]:
             rng=random.Random(1),
         )
         app.use_cork(wire.cork)
+        app.standing.use_hosts(wire.hosts_of)
         await nursery.start(wire.run)
         yield Wired(app, wire, nursery, identity)
         nursery.cancel_scope.cancel()

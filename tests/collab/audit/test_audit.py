@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -10,12 +11,13 @@ import pytest
 from attrs import evolve, fields
 
 from collab.app import AppSettings, open_app
-from collab.audit import AuditEntry, AuditFilter, Chain
+from collab.audit import AuditEntry, AuditFilter, Chain, described
 from collab.audit.kind import PageAudit
 from collab.chat.commands import AddMember, CreateChat, RenameChat
 from collab.errors import PermissionDenied
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
+from collab.limits import AUDIT_LIST_LEN_MAX, AUDIT_TEXT_LEN_MAX
 from collab.messages import PostMessage
 from collab.requests import Do, Look, Reading
 from collab.storage import verify_audit
@@ -135,17 +137,8 @@ def test_no_field_with_content_is_ever_kept(kind: Kind[Any]) -> None:
     """[A2.5] What is kept of commands are names, roles and switches, by this list."""
     harmless = {
         *("user_id", "role", "on", "id", "format", "target", "action", "from_ms", "until_ms"),
-        *(
-            "key",
-            "reason",
-            "percent",
-            "environment",
-            "provider",
-            "name",
-            "kind",
-            "enabled",
-            "at_ms",
-        ),
+        *("key", "reason", "percent", "environment", "provider", "name", "kind", "at_ms"),
+        *("is_on", "org_ids", "value"),  # Of a flag: a setting, no words of people.
     }
     kept = {name for names in kind.audited.values() for name in names}
     assert kept <= harmless
@@ -178,3 +171,15 @@ def test_every_word_of_an_entry_is_chained(name: str) -> None:
     change: Any = {name: "x" if isinstance(getattr(entry, name), str) else 99}
     other = evolve(entry, **change)
     assert Chain().link(entry).hash != Chain().link(other).hash
+
+
+def test_what_is_kept_of_a_command_is_bounded() -> None:
+    """[A2.5] Long words are cut, long lists end; what is neither word nor number is left out."""
+    command = SimpleNamespace(
+        a="x" * 9_999, b=["y" * 999] * 99, c={"d": 1}, e=None, f="\ud800", g=1
+    )
+    kept = orjson.loads(described(command, "abcefg"))
+    assert set(kept) == set("abfg")
+    assert len(kept["a"]) == AUDIT_TEXT_LEN_MAX
+    assert (len(kept["b"]), len(kept["b"][0])) == (AUDIT_LIST_LEN_MAX, AUDIT_TEXT_LEN_MAX)
+    assert kept["f"] == "\\ud800"

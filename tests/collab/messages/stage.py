@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from collab.errors import PermissionDenied
 from collab.audit import AuditFilter, AuditRecord
+from collab.audit.entry import AuditRow
 from collab.kind import Caller, Context, Happened, Item, Kind, Put, Reader, Signal, Stamp
 from protocol.structure import STORAGE, pack, structure, unpack, unstructure
 
@@ -120,6 +121,8 @@ class Stage(Generic[S]):
             assert stored == event
             self.kind.events[type(event)](self.state, event, stamp)
             for row in self.kind.rows(self.state, event, stamp):
+                if isinstance(row, AuditRow):
+                    continue
                 listing = self.rows.listings.setdefault(row.listing, {})
                 if isinstance(row, Put):
                     listing[row.position] = row.value

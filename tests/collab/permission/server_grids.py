@@ -15,3 +15,19 @@ timers.cancel              x        .
 timers.list                x        .
 read:timers                x        .
 """
+
+FLAGS_GRID: Final = """
+                     operator reader
+flags.set                  x      .
+flags.remove               x      .
+flags.list                 x      .
+flags.mine                 x      x
+read:rules                 x      .
+read:flags                 x      x
+"""
+
+QUOTA_GRID: Final = """
+                     self outsider
+quota.get               x        .
+read:quota              x        .
+"""

@@ -19,12 +19,14 @@ from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.meeting import MEETING
 from collab.permission.table import TABLE, permissions_for
+from collab.quotas import QUOTA
+from collab.standing.kind import STANDING
 from collab.timers import TIMERS
 from collab.user import USER
 from collab.user.connections.commands import AcceptConnection, LinkTold
 from collab.user.profile.commands import SignedIn
 from tests.collab.messages.stage import Stage
-from tests.collab.permission.server_grids import AUDIT_GRID, FLAGS_GRID, TIMERS_GRID
+from tests.collab.permission.server_grids import AUDIT_GRID, FLAGS_GRID, QUOTA_GRID, TIMERS_GRID
 
 CHAT_GRID: Final = """
                      founder owner editor viewer public outsider gone
@@ -171,9 +173,11 @@ GRIDS: Final[dict[str, tuple[Kind[Any], list[Cell]]]] = {
     "meeting": (MEETING, list(cells(MEETING_GRID))),
     "chat": (CHAT, list(cells(CHAT_GRID))),
     "user": (USER, list(cells(USER_GRID))),
+    "standing": (STANDING, []),  # Nobody may do anything there.
     "audit": (AUDIT, list(cells(AUDIT_GRID))),
     "timers": (TIMERS, list(cells(TIMERS_GRID))),
     "flags": (FLAGS, list(cells(FLAGS_GRID))),
+    "quota": (QUOTA, list(cells(QUOTA_GRID))),
 }
 EVERY_CELL: Final = [(name, *cell) for name, (_kind, grid) in GRIDS.items() for cell in grid]
 
