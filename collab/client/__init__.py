@@ -17,6 +17,7 @@ as ``docs/spec.md`` and the command classes say. Errors are those of ``protocol.
 
 from collab.client.carets import Caret
 from collab.client.chat import Chat, Members
+from collab.client.inbox_shown import InboxItem, InboxNotice, InboxShown
 from collab.client.live_notes import LiveNotes
 from collab.client.meeting import Meeting, People, Transcript
 from collab.client.messages import Messages, MessageView
@@ -26,17 +27,22 @@ from collab.client.opening import CollabClient, connect, wire_address
 from collab.client.refusals import EditsRefused, NotesEnded, RefusedEdits
 from collab.client.shared_text import SharedText
 from collab.client.target import Following
-from collab.client.user import Me
+from collab.client.user import Connections, InboxView, Me, Notices, OwnProfile, Person
 from protocol.client import Cursor, Event, Item, PresenceItem, SnapshotItem
 
 __all__ = [
     "Caret",
     "Chat",
     "CollabClient",
+    "Connections",
     "Cursor",
     "EditsRefused",
     "Event",
     "Following",
+    "InboxItem",
+    "InboxNotice",
+    "InboxShown",
+    "InboxView",
     "Item",
     "LiveNotes",
     "Me",
@@ -47,7 +53,10 @@ __all__ = [
     "MessagesShown",
     "Notes",
     "NotesEnded",
+    "Notices",
+    "OwnProfile",
     "People",
+    "Person",
     "PresenceItem",
     "RefusedEdits",
     "SharedText",

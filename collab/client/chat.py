@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from collab.chat import commands as c
 from collab.client.messages import Messages
 from collab.client.notes import Notes
 from collab.client.target import Part, Target
+from collab.user.profile.cards import GetCards
 from protocol.client import Client
 
 MemberRole = Literal["editor", "viewer"]
@@ -33,6 +35,10 @@ class Members(Part):
     async def leave(self, *, key: str | None = None) -> Any:
         """Leave; the owner transfers the chat first."""
         return await self.do(c.LeaveChat(), key=key)
+
+    async def cards(self, user_ids: Sequence[str]) -> Any:
+        """Return ``{"cards": {user_id: card}}`` of these people, as far as they take part here."""
+        return await self.look(GetCards(user_ids=[*user_ids]))
 
 
 class Chat(Target):

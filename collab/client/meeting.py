@@ -11,6 +11,7 @@ from collab.client.target import Part, Target
 from collab.meeting import commands as c
 from collab.meeting.commands import Invitee, Role
 from collab.transcript.commands import AddChunk, AddChunks, Chunk, PageTranscript, RangeTranscript
+from collab.user.profile.cards import GetCards
 from protocol.client import Client
 
 
@@ -41,6 +42,10 @@ class People(Part):
         """Return a page of ``{"participants", "has_more"}``."""
         more = {} if limit is None else {"limit": limit}
         return await self.look(c.ListPeople(after=after, **more))
+
+    async def cards(self, user_ids: Sequence[str]) -> Any:
+        """Return ``{"cards": {user_id: card}}`` of these people, as far as they take part here."""
+        return await self.look(GetCards(user_ids=[*user_ids]))
 
 
 class Transcript(Part):

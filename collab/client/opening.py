@@ -12,7 +12,7 @@ import trio
 
 from collab.client.chat import Chat
 from collab.client.meeting import Meeting
-from collab.client.user import Me
+from collab.client.user import Me, Person
 from protocol.client import Client, ConnectionState, Connector, Encoding, Token, open_client
 from protocol.errors import ClientClosed
 
@@ -45,8 +45,12 @@ class CollabClient:
         """Return the chat ``chat:key``, whether it exists or not."""
         return Chat(self.wire, f"chat:{key}")
 
+    def person(self, user_id: str) -> Person:
+        """Return somebody else, whether they exist or not."""
+        return Person(self.wire, f"user:{user_id}")
+
     async def me(self) -> Me:
-        """Return one's own list of meetings and chats, once the server has said who one is.
+        """Return what is one's own, once the server has said who one is.
 
         Raises:
           ConnectFailed, ClientClosed: there is no client any more.
