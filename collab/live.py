@@ -36,6 +36,7 @@ from collab.kind import Answer, Caller, Context, Kind, Put, Signal
 from collab.permission.scopes import covers
 from collab.requests import (
     Admit,
+    Asking,
     Declined,
     Do,
     Done,
@@ -206,6 +207,7 @@ class LiveActor(Actor[Message, Entry]):
             return Decision(reply=Done(first.value, first.seq))
         self._check(caller, command.TAG)
         context = self._context(caller)
+        context.answer = message.answer
         try:
             outcome = self._kind.commands[type(command)](self.state, command, context)
         except PermissionDenied:  # By the rules, which know more than roles.
@@ -213,6 +215,8 @@ class LiveActor(Actor[Message, Entry]):
             raise
         if outcome.draft is not None:
             return Decision(reply=Drafting(self.actor_id, message, outcome.draft))
+        if outcome.ask is not None:
+            return Decision(reply=Asking(self.actor_id, message, outcome.ask))
         entries = [Entry(event, caller.user_id, context.now_ms) for event in outcome.events]
         if outcome.refusal is not None:  # Not remembered: sent again, it is decided again.
             return Decision(entries, Declined(outcome.refusal))

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define
 
 from collab.errors import CollabError
-from collab.kind import Caller, Reader
+from collab.kind import Ask, Caller, Reader
 from protocol.gateway import Subscription
 
 
@@ -22,6 +22,7 @@ class Do:
     caller: Caller
     command: Any
     key: str | None = None
+    answer: Any = None  # Of another target, if the command had to ask one first.
 
 
 @define(eq=False)
@@ -94,3 +95,12 @@ class Drafting:
     target: str
     message: Do
     work: Callable[[Reader], Awaitable[None]]
+
+
+@define(eq=False)
+class Asking:
+    """The answer to a write that another target must be asked about first; see ``collab.asking``."""
+
+    target: str
+    message: Do
+    ask: Ask
