@@ -16,6 +16,7 @@ _KIND: Final = rf"[a-z][a-z0-9_]{{0,{KIND_LEN_MAX - 1}}}"
 _KEY: Final = rf"[A-Za-z0-9!$()*+,.:;=@^_|~-]{{1,{KEY_LEN_MAX}}}"
 _TARGET: Final = re.compile(rf"({_KIND}):({_KEY})")
 _WHOLE_KEY: Final = re.compile(_KEY)
+KEY_PATTERN: Final = f"^{_KEY}$"  # For other languages, which read it the same.
 
 
 def parse_target(target: str) -> tuple[str, str]:

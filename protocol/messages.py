@@ -46,6 +46,7 @@ from protocol.limits import (
     TOPIC_LEN_MAX,
     TOPICS_MAX,
 )
+from protocol.stated import stated
 
 SUBPROTOCOL_JSON: Final = "collab.v1.json"
 SUBPROTOCOL_MSGPACK: Final = "collab.v1.msgpack"
@@ -57,7 +58,7 @@ def _check_ref(_message: object, attribute: Any, ref: int) -> None:
 
 
 def _ref() -> Any:
-    return field(validator=_check_ref)
+    return field(validator=_check_ref, metadata=stated(minimum=0, maximum=REF_MAX))
 
 
 def _text(len_max: int) -> Any:
@@ -123,7 +124,12 @@ class Subscribe:
     TAG: ClassVar[str] = "subscribe"
     ref: int = _ref()
     target: str = _text(TARGET_LEN_MAX)
-    topics: tuple[str, ...] = field(validator=max_len(TOPICS_MAX))
+    topics: tuple[str, ...] = field(
+        validator=max_len(TOPICS_MAX),
+        metadata=stated(
+            minItems=1, uniqueItems=True, items={"type": "string", "maxLength": TOPIC_LEN_MAX}
+        ),
+    )
     cursor: Cursor | None = None
 
     @topics.validator

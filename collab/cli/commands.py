@@ -80,6 +80,13 @@ _COMMANDS: Final = (
         "collab audit verify --data /var/lib/collab --anchor $(cat audit.end)",
     ),
     (
+        "schema",
+        "collab.cli.schema:schema",
+        "Print the contract: AsyncAPI, JSON Schema, TypeScript, Markdown.",
+        "collab schema > asyncapi.json",
+        "collab schema --format typescript --kinds checklist:CHECKLIST > wire.ts",
+    ),
+    (
         "config",
         "collab.cli.show_config:show_config",
         "Show the settings in force, and where each comes from.",

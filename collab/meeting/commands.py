@@ -18,7 +18,8 @@ from collab.limits import (
 )
 from collab.meeting.state import ROLES
 from collab.messages.checks import SEQ_MAX, identifier, number, words
-from collab.names import is_key
+from collab.names import KEY_PATTERN, is_key
+from protocol.stated import stated
 
 Role = Literal["host", "speaker", "attendee", "transcriber"]
 TIME_MS_MAX: Final = SEQ_MAX  # Unix time, milliseconds.
@@ -30,7 +31,7 @@ def _is_user_id(_made: object, attribute: Any, value: object) -> None:
 
 
 def _user_id() -> Any:
-    return field(validator=_is_user_id)
+    return field(validator=_is_user_id, metadata=stated(pattern=KEY_PATTERN, maxLength=ID_LEN_MAX))
 
 
 @frozen(kw_only=True)

@@ -12,7 +12,8 @@ from attrs import NOTHING, field
 from attrs.validators import optional
 
 from collab.limits import ID_LEN_MAX
-from collab.names import is_key
+from collab.names import KEY_PATTERN, is_key
+from protocol.stated import stated
 
 SEQ_MAX: Final = 2**53 - 1  # What every JSON client can count to.
 
@@ -72,27 +73,31 @@ class _Between:
             raise ValueError(f"{attribute.name} must be a number from {self._low} to {self._high}")
 
 
+def _checked(check: Any, default: Any, **keywords: Any) -> Any:
+    """Return a field with *check*, and what it checks in words of JSON Schema."""
+    validator = optional(check) if default is None else check
+    return field(default=default, validator=validator, metadata=stated(**keywords))
+
+
 def words(len_max: int, *, len_min: int = 0, default: Any = NOTHING) -> Any:
     """Return a field for text of *len_min* to *len_max* characters; a None default allows None."""
-    check = _Text(len_min, len_max)
-    return field(default=default, validator=optional(check) if default is None else check)
+    return _checked(_Text(len_min, len_max), default, minLength=len_min, maxLength=len_max)
 
 
 def identifier(len_max: int = ID_LEN_MAX, *, len_min: int = 1, default: Any = NOTHING) -> Any:
     """Return a field for an id: printable, without spaces; a None default allows None."""
-    check = _Id(len_min, len_max)
-    return field(default=default, validator=optional(check) if default is None else check)
+    bounds = {"minLength": len_min, "maxLength": len_max}
+    return _checked(_Id(len_min, len_max), default, **bounds, pattern=r"^\S*$")
 
 
 def user_id() -> Any:
     """Return a field for a user's id."""
-    return field(validator=_UserId())
+    return field(validator=_UserId(), metadata=stated(pattern=KEY_PATTERN))
 
 
 def number(low: int, high: int, *, default: Any = NOTHING) -> Any:
     """Return a field for an integer from *low* to *high*; a None default allows None."""
-    check = _Between(low, high)
-    return field(default=default, validator=optional(check) if default is None else check)
+    return _checked(_Between(low, high), default, minimum=low, maximum=high)
 
 
 def place(*, low: int = 1, default: Any = NOTHING) -> Any:

@@ -19,7 +19,7 @@ from collab.limits import (
     PAGE_LIMIT_DEFAULT,
     PAGE_LIMIT_MAX,
 )
-from collab.messages.checks import place, words
+from collab.messages.checks import number, place, words
 from collab.notes.study import Study
 
 # ---------------------------------------------------------------- commands
@@ -131,12 +131,7 @@ class PageMoments:
     TAG: ClassVar[str] = "notes.moments"
 
     before: int | None = place(default=None)
-    limit: int = field(default=PAGE_LIMIT_DEFAULT)
-
-    @limit.validator
-    def _check_limit(self, _attribute: object, value: object) -> None:
-        if type(value) is not int or not 1 <= value <= PAGE_LIMIT_MAX:
-            raise ValueError(f"limit must be a number from 1 to {PAGE_LIMIT_MAX}")
+    limit: int = number(1, PAGE_LIMIT_MAX, default=PAGE_LIMIT_DEFAULT)
 
 
 @frozen(kw_only=True)

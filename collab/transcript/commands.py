@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from attrs import define, field, frozen
+from attrs import NOTHING, define, field, frozen
 from attrs.validators import and_, instance_of, max_len, min_len, optional
 
 from collab.limits import (
@@ -27,6 +27,7 @@ from collab.limits import (
     TRANSCRIPT_PAGE_MAX,
 )
 from collab.messages.checks import number, place, words
+from protocol.stated import stated
 
 Validator = Callable[[Any, Any, Any], None]
 
@@ -39,6 +40,14 @@ def _name(len_max: int) -> Validator:
             raise ValueError(f"{attribute.name} must be 1 to {len_max} printable characters")
 
     return check
+
+
+def _called(len_max: int, *, default: Any = NOTHING) -> Any:
+    """Return a field for such a name; a None default allows None."""
+    check = _name(len_max)
+    validator = optional(check) if default is None else check
+    bounds = stated(minLength=1, maxLength=len_max)
+    return field(default=default, validator=validator, metadata=bounds)
 
 
 def _text_together(_made: Any, attribute: Any, value: Any) -> None:
@@ -60,15 +69,17 @@ class Chunk:
     ``revision`` grows within a segment; after the final one nothing more is taken.
     """
 
-    provider: str = field(validator=_name(PROVIDER_LEN_MAX))
-    segment: str = field(validator=_name(SEGMENT_LEN_MAX))
+    provider: str = _called(PROVIDER_LEN_MAX)
+    segment: str = _called(SEGMENT_LEN_MAX)
     revision: int = number(0, REVISION_MAX, default=0)
-    speaker: str = field(validator=_name(ID_LEN_MAX))
+    speaker: str = _called(ID_LEN_MAX)
     start_ms: int = number(0, SPEECH_MS_MAX)
     end_ms: int = number(0, SPEECH_MS_MAX)
     text: str = words(CHUNK_TEXT_LEN_MAX)
-    confidence: float | None = field(default=None, validator=_share)
-    language: str | None = field(default=None, validator=optional(_name(LANGUAGE_LEN_MAX)))
+    confidence: float | None = field(
+        default=None, validator=_share, metadata=stated(minimum=0, maximum=1)
+    )
+    language: str | None = _called(LANGUAGE_LEN_MAX, default=None)
     is_final: bool = field(default=False, validator=instance_of(bool))
 
 

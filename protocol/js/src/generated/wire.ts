@@ -1866,6 +1866,52 @@ export interface FlagChanged {
   name: string;
 }
 
+/** What is left of today: `{"day", "resets_ms", "pools": {pool: {"limit", "remaining"}}}`. */
+export type QuotaGetArgs = Record<string, never>;
+
+/** One more message counts. `remaining` is what is left in its pool. */
+export interface QuotaHeld {
+  id: string;
+  pool: string;
+  day: string;
+  ends_ms: number;
+  chat: string;
+  doubt_ms: number;
+  remaining: number;
+  begins_day: boolean;
+}
+
+/** The message was never posted and does not count any more. */
+export interface QuotaReturned {
+  id: string;
+  pool: string;
+  remaining: number;
+}
+
+/** Another day: everything is left again. */
+export interface QuotaDayBegan {
+  day: string;
+  ends_ms: number;
+}
+
+/** This guest's messages of today count for a user from now on; the guest posts no more. */
+export interface QuotaMoved {
+  user_id: string;
+  day: string;
+  ends_ms: number;
+  count: number;
+}
+
+/** What was posted as a guest counts. `remaining` is what is left in `pool`. */
+export interface QuotaInherited {
+  guest_id: string;
+  pool: string;
+  count: number;
+  day: string;
+  ends_ms: number;
+  remaining: number;
+}
+
 /** Something that happened, as subscribers get it. `by` is a user's id. */
 export interface EventOf<Topic extends string, Type extends string, Data> {
   seq: number;
@@ -1958,6 +2004,8 @@ export interface Commands {
     "flags.set": { args: FlagsSetArgs; answer: unknown };
     "flags.remove": { args: FlagsRemoveArgs; answer: unknown };
   };
+  quota: {
+  };
 }
 
 /** What only reads. */
@@ -2014,6 +2062,9 @@ export interface Queries {
   flags: {
     "flags.list": { args: FlagsListArgs; answer: unknown };
     "flags.mine": { args: FlagsMineArgs; answer: unknown };
+  };
+  quota: {
+    "quota.get": { args: QuotaGetArgs; answer: unknown };
   };
 }
 
@@ -2164,6 +2215,17 @@ export interface Topics {
         | EventOf<"flags", "flag.changed", FlagChanged>;
     };
   };
+  quota: {
+    quota: {
+      snapshot: unknown;
+      event:
+        | EventOf<"quota", "quota.held", QuotaHeld>
+        | EventOf<"quota", "quota.returned", QuotaReturned>
+        | EventOf<"quota", "quota.day_began", QuotaDayBegan>
+        | EventOf<"quota", "quota.moved", QuotaMoved>
+        | EventOf<"quota", "quota.inherited", QuotaInherited>;
+    };
+  };
 }
 
 export type Kind = keyof Topics;
@@ -2232,6 +2294,13 @@ export const KINDS = {
     repeatable: [],
     queries: ["flags.list", "flags.mine"],
     topics: ["rules", "flags"],
+    batched: [],
+  },
+  quota: {
+    commands: [],
+    repeatable: [],
+    queries: ["quota.get"],
+    topics: ["quota"],
     batched: [],
   },
 } as const;
