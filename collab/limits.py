@@ -88,6 +88,7 @@ GOAL_LEN_MAX: Final = 200
 LANGUAGES_MAX: Final = 20
 EXPERIENCE_MAX: Final = 30
 EXPERIENCE_TEXT_LEN_MAX: Final = 100
+ARRIVALS_KEPT_MAX: Final = 16_384  # Whose newest sign-in is remembered, about 300 bytes each.
 EMAIL_LEN_MAX: Final = 320  # 64 before the sign, 255 after it.
 # Unread messages: people are told how many there are after this pause, longer in larger rooms.
 COUNT_PAUSE_MS_MIN: Final = 5_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from attrs import field, frozen
-from attrs.validators import ge, max_len, optional
+from attrs.validators import max_len, optional
 
 from collab.limits import (
     BIO_LEN_MAX,
@@ -18,7 +18,7 @@ from collab.limits import (
     LANGUAGES_MAX,
     NAME_LEN_MAX,
 )
-from collab.messages.checks import words
+from collab.messages.checks import SEQ_MAX, number, words
 from collab.user.profile.shapes import Experience, Language
 
 
@@ -91,7 +91,7 @@ class SignedIn:
     name: str | None = words(NAME_LEN_MAX, default=None)
     org_id: str | None = words(ID_LEN_MAX, default=None)
     org_role: str | None = words(ID_LEN_MAX, default=None)
-    at_ms: int = field(validator=ge(1))
+    at_ms: int | None = number(1, SEQ_MAX, default=None)  # When the issuer said so; None: now.
 
 
 # ---------------------------------------------------------------- events

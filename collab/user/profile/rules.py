@@ -70,13 +70,14 @@ def _check_interests(wanted: Sequence[str], held: Sequence[str]) -> None:
         raise BadRequest(f"{interest[:64]!r} is no interest; see profile.taxonomy")
 
 
-def sign_in(state: UserState, command: SignedIn, _context: Context) -> Outcome:
+def sign_in(state: UserState, command: SignedIn, context: Context) -> Outcome:
     """Take over what the issuer says, unless something newer is known. Never refused.
 
     The same again changes nothing: a sign-in each day is the audit's business, not the account's.
     """
     held = state.account
-    if command.at_ms <= held.signed_in_ms:
+    at_ms = context.now_ms if command.at_ms is None else command.at_ms
+    if at_ms <= held.signed_in_ms:
         return Outcome()
     said = (command.email, command.name, command.org_id, command.org_role)
     if held.signed_in_ms and said == (held.email, held.name, held.org_id, held.org_role):
@@ -86,7 +87,7 @@ def sign_in(state: UserState, command: SignedIn, _context: Context) -> Outcome:
         name=command.name,
         org_id=command.org_id,
         org_role=command.org_role,
-        at_ms=command.at_ms,
+        at_ms=at_ms,
     )
     return Outcome([event])
 
