@@ -1,4 +1,8 @@
-"""The end of a token: a fresh one is asked for in good time, and missed after a grace."""
+"""The end of a token: a fresh one is asked for in good time, and missed after a grace.
+
+As for sessions of the wire, what a token has left is read off the wall clock once, when it comes:
+a clock that goes back or stands afterwards lengthens no visit.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from protocol.limits import TOKEN_GRACE_S, TOKEN_REFRESH_MARGIN_S
 class TokenWatch:
     """Calls *on_asking* once before a token ends, and *on_end* ``TOKEN_GRACE_S`` after it did."""
 
-    __slots__ = ("_alarm", "_clock_ms", "_expires_at_ms", "_has_asked", "_on_asking", "_on_end")
+    __slots__ = ("_alarm", "_clock_ms", "_ends_at_s", "_has_asked", "_on_asking", "_on_end")
 
     def __init__(
         self,
@@ -25,7 +29,7 @@ class TokenWatch:
     ) -> None:
         self._alarm = Alarm(wheel, self._due)
         self._clock_ms = clock_ms
-        self._expires_at_ms = 0
+        self._ends_at_s = 0.0  # Of trio's clock.
         self._has_asked = False
         self._on_asking = on_asking
         self._on_end = on_end
@@ -34,9 +38,9 @@ class TokenWatch:
         """Watch a token that ends at *expires_at_ms* of Unix time (None: never) from now on."""
         self._alarm.stop()
         if expires_at_ms is not None:
-            self._expires_at_ms = expires_at_ms
+            left_s = (expires_at_ms - self._clock_ms()) / 1000
+            self._ends_at_s = trio.current_time() + left_s
             self._has_asked = False
-            left_s = self._left_s()
             self._set(max(left_s - TOKEN_REFRESH_MARGIN_S, left_s / 2))
 
     def stop(self) -> None:
@@ -44,7 +48,7 @@ class TokenWatch:
         self._alarm.stop()
 
     def _due(self) -> None:
-        left_s = self._left_s() + TOKEN_GRACE_S
+        left_s = self._ends_at_s + TOKEN_GRACE_S - trio.current_time()
         if self._has_asked and left_s <= 0:
             self._on_end()
             return
@@ -55,6 +59,3 @@ class TokenWatch:
 
     def _set(self, in_s: float) -> None:
         self._alarm.set(trio.current_time() + in_s)
-
-    def _left_s(self) -> float:
-        return (self._expires_at_ms - self._clock_ms()) / 1000
