@@ -6,8 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from protocol.deadlines import DEADLINE_TICK_S, DeadlineWheel
-from protocol.limits import TOKEN_GRACE_S, TOKEN_REFRESH_MARGIN_S
+from protocol.deadlines import DeadlineWheel
+from protocol.limits import DEADLINE_TICK_S, TOKEN_GRACE_S, TOKEN_REFRESH_MARGIN_S
 from protocol.yjs.door_token import TokenWatch
 
 LEFT_S = 120
