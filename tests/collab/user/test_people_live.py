@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
+from typing import Any, Final
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from actors import ActorError
 from collab.app import App, AppSettings, open_app
 from collab.chat.commands import AddMember, CreateChat
-from collab.errors import NotFound, PermissionDenied
+from collab.errors import Conflict, NotFound, PermissionDenied
 from collab.limits import COUNT_PAUSE_MS_MIN, MESSAGE_TAIL_MAX
 from collab.meeting.commands import Invite, Invitee, Join, Schedule
 from collab.messages import PostMessage
@@ -21,16 +24,23 @@ from collab.user.commands import GetInbox, PageList, Read
 from collab.user.connections.commands import (
     AcceptConnection,
     BlockPerson,
+    DeclineConnection,
     PageConnections,
     RemoveConnection,
     RequestConnection,
+    UnblockPerson,
+    WithdrawConnection,
 )
+from collab.user.connections.link import STANDINGS
 from collab.user.notices.commands import PageNotices
 from collab.user.profile.cards import GetCards
 from collab.user.profile.commands import GetCard, SetProfile
 
 CHAT = "chat:c1"
 MEETING = "meeting:m1"
+OTHER_SIDE: Final[Mapping[str, str]] = MappingProxyType(
+    {"none": "none", "sent": "received", "received": "sent", "connected": "connected"}
+)
 PAUSE_S = COUNT_PAUSE_MS_MIN / 1000 + 1
 
 
@@ -208,3 +218,38 @@ async def test_people_of_a_room_see_each_others_cards(autojump_clock: MockClock)
         assert list(found["cards"]) == ["ann"]
         with pytest.raises(PermissionDenied):
             await app.look(CHAT, everybody, user_id="eve")  # Came through the public link.
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_two_people_agree_after_any_history_with_restarts(
+    seed: int,
+    autojump_clock: MockClock,  # noqa: ARG001 -- signals that have to wait cost no time
+) -> None:
+    """[U2.13] Commands at once on both sides, the server ending in their midst, again and again."""
+    rng = random.Random(seed)
+    store = MemoryStore()
+    commands = [RequestConnection, AcceptConnection, RemoveConnection, WithdrawConnection]
+    commands += [DeclineConnection, BlockPerson, UnblockPerson]
+
+    async def try_it(app: App, who: str, other: str) -> None:
+        with suppress(Conflict, ActorError):  # Not as things stand, or not any more.
+            await me(app, who, rng.choice(commands)(user_id=other))
+
+    for _ in range(6):
+        async with opened(store) as app, trio.open_nursery() as nursery:
+            for _ in range(rng.randrange(1, 5)):
+                who, other = rng.sample(["ann", "bob"], 2)
+                nursery.start_soon(try_it, app, who, other)
+            if rng.random() < 0.5:
+                await trio.sleep(rng.random() / 1_000)
+                nursery.cancel_scope.cancel()
+    async with opened(store) as app:
+        await trio.sleep(90)  # Every signal has been tried again by now.
+        stand = {}
+        for who in ("ann", "bob"):
+            pages = {s: await mine(app, who, PageConnections(standing=s)) for s in STANDINGS}
+            (stand[who],) = [s for s, page in pages.items() if page["people"]] or ["none"]
+    if "blocked" in stand.values():
+        assert set(stand.values()) <= {"blocked", "none", "sent"}
+    else:
+        assert stand["bob"] == OTHER_SIDE[stand["ann"]]
