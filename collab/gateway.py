@@ -15,8 +15,8 @@ from attrs import evolve
 
 from actors import ActorSystem, Journal, Ref
 from collab.allowances import Allowances
-from collab.audit import Recorder
 from collab.asking import ask_first
+from collab.audit import Recorder
 from collab.drafting import Drafts
 from collab.following import Followers
 from collab.identity import Authenticator, caller_of
@@ -25,6 +25,7 @@ from collab.limits import ADMITTED_MAX, ASK_AGAIN_MS, READS_AT_ONCE_MAX, ROUTES_
 from collab.names import parse_target
 from collab.requests import Admit, Asking, Declined, Do, Done, Drafting, Follow, Look, Reading
 from collab.standing import Standings
+from collab.user.arrivals import Arrivals
 from collab.wire_errors import to_wire
 from protocol.errors import CODES, WireError
 from protocol.gateway import Connection, Identity, IncomingCall, Peer, Subscription
@@ -174,6 +175,7 @@ class CollabGateway:
         self._allowances = allowances
         self._recorder = recorder
         self._standings = standings
+        self._arrivals = Arrivals(system)
         self._nursery = nursery
         self._reads = trio.CapacityLimiter(READS_AT_ONCE_MAX)
         # Development only: whom ``Admit`` was already sent for, until the connection is gone.
@@ -193,7 +195,9 @@ class CollabGateway:
         if self._standings.is_void(identity.user_id, identity.claims):
             self._recorder.not_signed_in(host)
             raise WireError("unauthenticated", CODES["unauthenticated"][1])
-        self._recorder.signed_in(evolve(caller_of(identity), address=host))
+        caller = caller_of(identity)
+        self._recorder.signed_in(evolve(caller, address=host))
+        self._arrivals.note(self._standings.corrected(caller, identity.claims), identity.claims)
         return identity
 
     def call(self, call: IncomingCall) -> None:

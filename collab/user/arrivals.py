@@ -12,7 +12,8 @@ identities: two people may have the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from actors import ActorError, ActorSystem, JournalError
@@ -25,6 +26,23 @@ from collab.user.profile.commands import SignedIn
 SOURCE: Final = "identity"  # No kind has this name.
 
 _log = logging.getLogger("collab.identity")
+
+
+class _Telling:
+    """The outcome of telling one person's actor."""
+
+    abandoned = False
+
+    def __init__(self, forget: Callable[[], object]) -> None:
+        self._forget = forget
+
+    def reply(self, value: object) -> None:
+        """It is durable."""
+
+    def fail(self, error: Exception) -> None:
+        """Have it told again at the next sign-in."""
+        self._forget()
+        _log.warning("an account waits for the next sign-in: %s", type(error).__qualname__)
 
 
 class Arrivals:
@@ -54,14 +72,15 @@ class Arrivals:
             return
         if self._is_told(caller.user_id, said):
             return
-        try:
-            self._system.ref("user", caller.user_id).tell_nowait(Receive(SOURCE, said))
-        except (ActorError, JournalError) as error:
-            _log.warning("an account waits for the next sign-in: %s", type(error).__qualname__)
-            return
         self._told[caller.user_id] = said
         if len(self._told) > ARRIVALS_KEPT_MAX:
             del self._told[next(iter(self._told))]
+        telling = _Telling(partial(self._told.pop, caller.user_id, None))
+        try:
+            ref = self._system.ref("user", caller.user_id)
+            ref.ask_nowait(Receive(SOURCE, said), telling)
+        except (ActorError, JournalError) as error:
+            telling.fail(error)
 
     def _is_told(self, user_id: str, said: SignedIn) -> bool:
         last = self._told.pop(user_id, None)

@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import trio
 from attrs import define, field
 from trio.testing import wait_all_tasks_blocked
 
 from collab.app import App, AppSettings, open_app
 from collab.identity.claims import EMAIL, IS_DEV, ISSUED_AT, ISSUER, NAME, ORG_ID, ORG_ROLE, SCOPES
-from collab.user.profile.commands import GetProfile
+from collab.kind import Outcome
+from collab.user import USER
+from collab.user.profile.commands import GetProfile, SignedIn
 from protocol.gateway import Identity, Peer
 
 
@@ -99,3 +102,21 @@ async def test_who_is_no_person_has_no_account_and_odd_claims_keep_nobody_out() 
         for user_id in issuer.claims:
             account = await account_of(app, user_id)
             assert (account["since_ms"] > 0) == (user_id == "ann")
+
+
+async def test_what_could_not_be_told_is_told_at_the_next_sign_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """[U2.4] A fault of the person's actor keeps nobody out, and loses nothing for good."""
+    issuer = Issuer({"acme:1": {ISSUER: "acme", NAME: "Ann", ISSUED_AT: 10_000}})
+    async with opened(issuer) as app:
+        with monkeypatch.context() as broken:
+            broken.setitem(USER.signals, SignedIn, _crash)
+            await sign_in(app, "acme:1")
+            assert (await account_of(app, "acme:1"))["name"] is None
+        await sign_in(app, "acme:1")
+        assert (await account_of(app, "acme:1"))["name"] == "Ann"
+
+
+def _crash(_state: object, _command: object, _context: object) -> Outcome:
+    raise RuntimeError("a fault of the rules")
