@@ -40,7 +40,7 @@ from collab.errors import PermissionDenied
 from collab.following import Followers
 from collab.gateway import CollabGateway
 from collab.history import HistoryReader
-from collab.identity import Authenticator, open_authenticator
+from collab.identity import Authenticator, Issuer, open_authenticator, open_doorkeeper
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, BLANK_TIMEOUT_S, IDLE_TIMEOUT_S
@@ -82,7 +82,9 @@ class AppSettings:
     idle_timeout_s: float = IDLE_TIMEOUT_S
     allowances: Mapping[str, Allowance] = DEFAULT_ALLOWANCES
     webhooks: Mapping[str, Receiver] = field(factory=dict)  # Of issuers, by name.
-    identity: Authenticator | None = None  # None: development tokens and the own key.
+    issuers: Sequence[Issuer] = ()  # Who signs people in, beside the own key.
+    guests: bool = False  # People may come without signing in.
+    identity: Authenticator | None = None  # None: a doorkeeper for all of these.
     store: MemoryStore | None = None  # Without a directory: where history is; None: a fresh one.
 
 
@@ -220,14 +222,13 @@ async def open_app(
     async with AsyncExitStack() as stack:
         path = None if directory is None else Path(directory)
         store = await stack.enter_async_context(_store_at(path, settings))
-        identity = settings.identity or open_authenticator(
-            path, dev=settings.dev, clock_ms=settings.clock_ms
-        )
+        local = open_authenticator(path, dev=settings.dev, clock_ms=settings.clock_ms)
         recorder = Recorder(store, settings.clock_ms)
         stack.callback(recorder.close)  # When nobody can do anything any more.
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
         nursery.start_soon(recorder.run)
+        identity = settings.identity or open_doorkeeper(local, settings.issuers, nursery)
         followers = Followers()
         standings = Standings()
         reader = HistoryReader(store, store, store, kinds)

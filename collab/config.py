@@ -15,6 +15,7 @@ from attrs import field, frozen
 from attrs.validators import and_, ge, le, max_len, min_len
 
 from collab.allowances import parse_allowances
+from collab.identity.issuers import parse_issuers
 from collab.limits import (
     BATCH_INTERVAL_MAX_S,
     BATCH_INTERVAL_MIN_S,
@@ -32,6 +33,7 @@ from protocol.limits import (
     MESSAGE_BURST,
     MESSAGE_RATE_PER_S,
 )
+from protocol.proxies import Proxies
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "text"]
@@ -81,6 +83,20 @@ class Config:
         default=(),
         validator=_length(0, 100),
         metadata=_about("Kinds of your own, as module:ATTRIBUTE."),
+    )
+    issuers: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, 16),
+        metadata=_about("Who signs people in: workos client=ID, oidc issuer=URL audience=X, ..."),
+    )
+    guests: bool = field(
+        default=False,
+        metadata=_about("People may come without signing in; always so with dev."),
+    )
+    trusted_proxies: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, 100),
+        metadata=_about("Addresses or networks of proxies whose X-Forwarded-For counts."),
     )
     allowed_origins: tuple[str, ...] = field(
         default=(),
@@ -152,6 +168,11 @@ class Config:
             parse_allowances(self.allowances)
         except ValueError as error:
             raise ValueError(f"allowances: {error.args[0]}") from None
+        parse_issuers(self.issuers)
+        try:
+            Proxies.parse(self.trusted_proxies)
+        except ValueError as error:
+            raise ValueError(f"trusted_proxies: {error}") from None
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together: give both or neither")
         if self.dev and not is_loopback(self.host):

@@ -25,6 +25,7 @@ from collab.allowances import parse_allowances
 from collab.app import App, AppSettings, open_app
 from collab.config import Config
 from collab.http import web_routes
+from collab.identity import parse_issuers
 from collab.kinds import BUILT_IN, load_kinds
 from collab.limits import DRAIN_WIRE_SHARE
 from collab.listening import AddressUnusable, Listening, listen
@@ -33,6 +34,7 @@ from collab.web import Site
 from protocol.allowance import MessageRate
 from protocol.limits import GOODBYE_TIMEOUT_S
 from protocol.port import PortConfig
+from protocol.proxies import Proxies
 
 _log = logging.getLogger("collab.server")
 
@@ -64,6 +66,8 @@ async def run_server(
     settings = AppSettings(
         dev=config.dev,
         kinds=(*BUILT_IN, *load_kinds(config.kinds)),
+        issuers=parse_issuers(config.issuers),
+        guests=config.guests or config.dev,
         webhooks=parse_receivers(config.webhooks),
         allowances=parse_allowances(config.allowances),
         batch_interval_s=config.batch_interval_ms / 1000,
@@ -119,6 +123,7 @@ def _port_config(config: Config) -> PortConfig:
         connections_max=config.connections_max,
         connections_per_address_max=config.connections_per_address_max,
         frame_bytes_max=config.frame_bytes_max,
+        proxies=Proxies.parse(config.trusted_proxies),
     )
 
 

@@ -28,6 +28,7 @@ from hypercorn.utils import wrap_app
 from protocol._head import HOST_REFUSED, is_host_served
 from protocol._link import Link
 from protocol.limits import HEAD_BYTES_MAX, HTTP_KEEP_ALIVE_S
+from protocol.proxies import Proxies
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -93,9 +94,19 @@ class TlsHttpStream(HttpStream):
 class HttpServer:
     """Serves one ASGI app on connections that the port hands over."""
 
-    def __init__(self, app: AsgiApp, *, allowed_hosts: frozenset[str] | None = None) -> None:
-        """*allowed_hosts*: see ``PortConfig``; asked for every request of a connection."""
-        self._app: AppWrapper = _wrap(_for_hosts(app, allowed_hosts))
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        allowed_hosts: frozenset[str] | None = None,
+        proxies: Proxies | None = None,
+    ) -> None:
+        """Serve *app*.
+
+        Both of the others, see ``PortConfig``, are asked for every request of a connection.
+        """
+        behind = _behind(app, proxies or Proxies())
+        self._app: AppWrapper = _wrap(_for_hosts(behind, allowed_hosts))
         self._context = WorkerContext(None)
         self._config = Config()
         self._config.keep_alive_timeout = HTTP_KEEP_ALIVE_S
@@ -155,6 +166,22 @@ def _for_hosts(app: AsgiApp, allowed: frozenset[str] | None) -> AsgiApp:
         await send({"type": "http.response.body", "body": body})
 
     return guarded
+
+
+def _behind(app: AsgiApp, proxies: Proxies) -> AsgiApp:
+    """Have *app* see whoever is behind *proxies* as the client."""
+    if not proxies.networks:
+        return app
+
+    async def seen(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("client"):
+            host, port = scope["client"][:2]
+            peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            real, _, real_port = proxies.real_peer(peer, scope["headers"]).rpartition(":")
+            scope["client"] = (real.strip("[]"), int(real_port))
+        await app(scope, receive, send)
+
+    return seen
 
 
 def _without_websockets(app: AsgiApp) -> AsgiApp:

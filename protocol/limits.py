@@ -33,6 +33,7 @@ MESSAGE_RATE_PER_S: Final = 500.0  # Refill of a connection's token bucket.
 MESSAGE_BURST: Final = 2_000
 MESSAGE_DEBT_MAX: Final = 1_000  # Refused messages in a row before a client that goes on is closed.
 CONNECTIONS_PER_ADDRESS_MAX: Final = 10_000  # Loopback load tests need thousands; lower it outside.
+FORWARDED_HOPS_MAX: Final = 32  # Proxies looked through, from the nearest on.
 CONNECTIONS_MAX: Final = 20_000
 KEEPALIVE_INTERVAL_S: Final = 20.0  # Below the 30 s at which proxies and y-websocket give up.
 KEEPALIVE_TIMEOUT_S: Final = 20.0

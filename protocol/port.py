@@ -19,12 +19,12 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 import trio
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from protocol._head import (
     HOST_REFUSED,
@@ -53,14 +53,14 @@ from protocol.limits import (
     REFUSALS_MAX,
 )
 from protocol.pressure import Pressure
+from protocol.proxies import AddressCounts, Proxies, address_key
 from protocol.transport import ServerSocket, accept_socket
 
-__all__ = ["BoundPort", "PortConfig", "Request", "WebSocketRoute", "serve_port"]
+__all__ = ["BoundPort", "PortConfig", "Request", "WebSocketRoute", "address_key", "serve_port"]
 
 SocketHandler = Callable[[ServerSocket], Awaitable[None]]
 
 _OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_IPV6_SITE_BITS: Final = 64  # One subscriber owns this many addresses: they count as one.
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class PortConfig:
     connections_max: int = CONNECTIONS_MAX
     connections_per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX
     frame_bytes_max: int = FRAME_BYTES_MAX
+    proxies: Proxies = field(factory=Proxies)  # Whose word about the client's address counts.
 
     @allowed_hosts.default
     def _default_hosts(self) -> frozenset[str] | None:
@@ -136,7 +137,7 @@ async def serve_port(
     listeners = await trio.open_tcp_listeners(config.port, host=config.host)
     http = None
     if http_app is not None:
-        http = HttpServer(http_app, allowed_hosts=config.allowed_hosts)
+        http = HttpServer(http_app, allowed_hosts=config.allowed_hosts, proxies=config.proxies)
     closing = trio.Event()
     async with _reading(pressure or Pressure()) as readiness, trio.open_nursery() as connections:
         port = _Port(config, route, http, readiness)
@@ -181,7 +182,7 @@ class _Port:
         self._http = http
         self._readiness = readiness
         self._connections = 0
-        self._by_address: dict[str, int] = {}  # No longer than the number of connections.
+        self._counts = AddressCounts(config.connections_per_address_max)
         self._refusals = 0
 
     async def accept(self, listener: trio.SocketListener, connections: trio.Nursery) -> None:
@@ -210,11 +211,13 @@ class _Port:
         except OSError:
             stream.socket.close()  # Gone already.
             return
-        address = address_key(peer[0])
+        # All of a proxy's connections have its address: they are counted when the head is read.
+        address = None if self._config.proxies.trusts(peer[0]) else address_key(peer[0])
         refusal = self._find_refusal(address)
         if refusal is None:
             self._connections += 1
-            self._by_address[address] = self._by_address.get(address, 0) + 1
+            if address is not None:
+                self._counts.add(address)
             connections.start_soon(self._serve, stream, _peer_name(peer), address)
         elif self._config.tls_context is None and self._refusals < REFUSALS_MAX:
             self._refusals += 1
@@ -222,13 +225,16 @@ class _Port:
         else:
             stream.socket.close()
 
-    def _find_refusal(self, address: str) -> BadHead | None:
+    def _find_refusal(self, address: str | None) -> BadHead | None:
         if self._connections >= self._config.connections_max:
             return BadHead(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", _RETRY)
-        if self._by_address.get(address, 0) >= self._config.connections_per_address_max:
-            message = "too many connections from your address"
-            return BadHead(HTTPStatus.TOO_MANY_REQUESTS, message, _RETRY)
-        return None
+        return None if address is None else self._find_crowd(address)
+
+    def _find_crowd(self, address: str) -> BadHead | None:
+        if not self._counts.is_full(address):
+            return None
+        message = "too many connections from your address"
+        return BadHead(HTTPStatus.TOO_MANY_REQUESTS, message, _RETRY)
 
     async def _refuse(self, stream: trio.SocketStream, refusal: BadHead) -> None:
         link = _plain_link(stream)
@@ -238,7 +244,7 @@ class _Port:
             link.close()
             self._refusals -= 1
 
-    async def _serve(self, stream: trio.SocketStream, peer: str, address: str) -> None:
+    async def _serve(self, stream: trio.SocketStream, peer: str, address: str | None) -> None:
         """Serve one connection to its end, whatever happens in it."""
         try:
             await self._serve_stream(stream, peer)
@@ -254,10 +260,8 @@ class _Port:
                 raise rest from None
         finally:
             self._connections -= 1
-            if self._by_address[address] == 1:
-                del self._by_address[address]
-            else:
-                self._by_address[address] -= 1
+            if address is not None:
+                self._counts.remove(address)
 
     async def _serve_stream(self, stream: trio.SocketStream, peer: str) -> None:
         link: Link
@@ -295,7 +299,7 @@ class _Port:
             found = self._route(request)
             if found is None:
                 raise BadHead(HTTPStatus.NOT_FOUND, "no WebSocket here")
-            await self._serve_socket(link, head, found)
+            await self._serve_counted(link, head, found)
         elif self._http is not None:
             is_tls = self._config.tls_context is not None
             await self._http.serve(link, head.received, is_tls=is_tls)
@@ -303,6 +307,23 @@ class _Port:
                 await link.farewell()
         else:
             raise BadHead(HTTPStatus.NOT_FOUND, "only WebSockets here")
+
+    async def _serve_counted(self, link: Link, head: Head, route: WebSocketRoute) -> None:
+        """Serve a WebSocket; one that came through a proxy counts for whoever is behind it."""
+        request = head.request
+        real = self._config.proxies.real_peer(request.peer, request.headers)
+        if real == request.peer:
+            await self._serve_socket(link, head, route)
+            return
+        address = address_key(real.rpartition(":")[0].strip("[]"))
+        if (crowd := self._find_crowd(address)) is not None:
+            raise crowd
+        self._counts.add(address)
+        try:
+            head = evolve(head, request=evolve(request, peer=real))
+            await self._serve_socket(link, head, route)
+        finally:
+            self._counts.remove(address)
 
     async def _serve_socket(self, link: Link, head: Head, route: WebSocketRoute) -> None:
         async with trio.open_nursery() as nursery:
@@ -346,16 +367,6 @@ def _plain_link(stream: trio.SocketStream, readiness: Readiness | None = None) -
     sock = socket.socket(fileno=stream.socket.detach())
     sock.settimeout(0)
     return PlainLink(sock, readiness)
-
-
-def address_key(host: str) -> str:
-    """Return what connections are counted by: an IPv4 address or an IPv6 site."""
-    address = ip_address(host.partition("%")[0])
-    if not isinstance(address, IPv6Address):
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(IPv6Network((address, _IPV6_SITE_BITS), strict=False))
 
 
 def _loopback_names(host: str, origins: Iterable[str]) -> frozenset[str] | None:

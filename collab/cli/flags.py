@@ -34,6 +34,9 @@ class SettingFlags:
     tls_cert: Annotated[Path | None, _flag("tls_cert")] = None
     tls_key: Annotated[Path | None, _flag("tls_key")] = None
     kinds: Annotated[str | None, _flag("kinds")] = None
+    issuers: Annotated[str | None, _flag("issuers")] = None
+    guests: Annotated[bool | None, _flag("guests")] = None
+    trusted_proxies: Annotated[str | None, _flag("trusted_proxies")] = None
     allowed_origins: Annotated[str | None, _flag("allowed_origins")] = None
     connections_max: Annotated[int | None, _flag("connections_max")] = None
     connections_per_address_max: Annotated[int | None, _flag("connections_per_address_max")] = None

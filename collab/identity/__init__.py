@@ -8,7 +8,6 @@ from collab.identity.authenticator import open_doorkeeper as open_doorkeeper
 from collab.identity.claims import caller_of as caller_of
 from collab.identity.claims import is_guest_id as is_guest_id
 from collab.identity.claims import is_user_id as is_user_id
-from collab.identity.fetching import KeySource as KeySource
 from collab.identity.guests import new_guest_id as new_guest_id
 from collab.identity.issuers import Issuer as Issuer
 from collab.identity.issuers import parse_issuers as parse_issuers

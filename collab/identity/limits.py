@@ -27,6 +27,7 @@ WORD_LEN_MAX: Final = 100  # An organisation, a role, a permission.
 PERMISSIONS_MAX: Final = 256
 EMAIL_LEN_MAX: Final = 254  # RFC 5321.
 
+
 # Services.
 SCOPES_MAX: Final = 64
 SCOPE_LEN_MAX: Final = 128
@@ -48,9 +49,6 @@ FAILURES_BURST: Final = 30  # Bad tokens from one address at once,
 FAILURES_PER_S: Final = 0.5  # and from then on.
 ADDRESSES_MAX: Final = 16_384  # Watched at once; the one that was quiet for longest gives way.
 TOKENS_SEEN_MAX: Final = 16_384  # Digests of good tokens: their owners are let in all the same.
-
-# Proxies.
-FORWARDED_HOPS_MAX: Final = 32
 
 assert KEYS_FETCH_TIMEOUT_S < 10.0  # HANDSHAKE_TIMEOUT_S: a hello may wait for one fetch.
 assert KEYS_FRESH_S < KEYS_STALE_MAX_S

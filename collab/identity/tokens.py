@@ -39,6 +39,7 @@ class TokenClaims:
     org_id: str | None = None
     org_role: str | None = None
     scopes: tuple[str, ...] | None = None  # None: a person's.
+    issued_at_ms: int = 0
 
 
 @frozen
@@ -139,7 +140,12 @@ def _read(claims: dict[str, Any]) -> TokenClaims:
     if claims["exp"] - claims["iat"] > TOKEN_TTL_MAX_S:
         raise TokenRefused
     return TokenClaims(
-        user_id, int(claims["exp"] * 1000), org_id, org_role, scopes and tuple(scopes)
+        user_id,
+        int(claims["exp"] * 1000),
+        org_id,
+        org_role,
+        scopes and tuple(scopes),
+        int(claims["iat"] * 1000),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
-from collab.identity import KeySource, parse_issuers
+from collab.identity import parse_issuers
+from collab.identity.fetching import KeySource
 from collab.identity.key_set import KeysUnusable
 from tests.collab.identity.issuer import Mood, ec_key, local_issuer, rsa_key
 
