@@ -93,6 +93,22 @@ async def test_pages_are_found_by_user_target_action_and_time(
         assert [record.id for record in await store.audit_page(wanted)] == ids
 
 
+@pytest.mark.parametrize("word", ["' OR 1=1 --", '"; DROP TABLE audit; --', "%", "*", "u_", "U1"])
+async def test_words_of_a_filter_are_only_compared(place: Path | None, word: str) -> None:
+    """[A1.3] Whatever stands in them: equal or not, letter by letter."""
+    async with opened(place) as store:
+        store.audit_soon([entry(number) for number in range(3)])
+        await store.append(Batch("chat:a", 1, [b"e"], []))
+        for wanted in (
+            AuditFilter(user_id=word),
+            AuditFilter(target=word),
+            AuditFilter(action=word),
+            AuditFilter(org_id=word),
+        ):
+            assert await store.audit_page(wanted) == []
+        assert len(await store.audit_page(AuditFilter())) == 3
+
+
 async def written(path: Path, count: int = 20) -> Anchor:
     async with open_store(path, clock_ms=lambda: NOW_MS) as store:
         store.audit_soon([entry(number) for number in range(count)])

@@ -31,3 +31,11 @@ QUOTA_GRID: Final = """
 quota.get               x        .
 read:quota              x        .
 """
+
+KEYS_GRID: Final = """
+                     self outsider
+keys.set                x        .
+keys.remove             x        .
+keys.list               x        .
+read:keys               x        .
+"""

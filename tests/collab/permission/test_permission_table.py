@@ -15,6 +15,7 @@ from collab.chat import CHAT
 from collab.chat.commands import AddMember, CreateChat, DeleteChat
 from collab.errors import PermissionDenied
 from collab.flags import FLAGS
+from collab.keyring import KEYS
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.meeting import MEETING
@@ -26,7 +27,7 @@ from collab.user import USER
 from collab.user.connections.commands import AcceptConnection, LinkTold
 from collab.user.profile.commands import SignedIn
 from tests.collab.messages.stage import Stage
-from tests.collab.permission.server_grids import AUDIT_GRID, FLAGS_GRID, QUOTA_GRID, TIMERS_GRID
+from tests.collab.permission.server_grids import AUDIT_GRID, FLAGS_GRID, KEYS_GRID, QUOTA_GRID, TIMERS_GRID
 
 CHAT_GRID: Final = """
                      founder owner editor viewer public outsider gone
@@ -178,6 +179,7 @@ GRIDS: Final[dict[str, tuple[Kind[Any], list[Cell]]]] = {
     "timers": (TIMERS, list(cells(TIMERS_GRID))),
     "flags": (FLAGS, list(cells(FLAGS_GRID))),
     "quota": (QUOTA, list(cells(QUOTA_GRID))),
+    "keys": (KEYS, list(cells(KEYS_GRID))),
 }
 EVERY_CELL: Final = [(name, *cell) for name, (_kind, grid) in GRIDS.items() for cell in grid]
 
