@@ -1,0 +1,108 @@
+// The messages of a meeting or a chat: those in history, those on their way, paging back.
+
+import type { Client, EventItem } from "@collab/client";
+import type { MessagesPage, MessagesSnapshot } from "@collab/client";
+import { Store } from "../store";
+import { reasonOf } from "../words";
+import { loadMessages, type Messages, NO_MESSAGES, prependMessages, reduceMessages } from "./messages";
+
+/** One of our own that history does not hold yet. */
+export interface Pending {
+  readonly key: string;
+  readonly text: string;
+  readonly replyTo: number | null;
+  readonly atMs: number;
+  /** Why it was refused; null: it is on its way. */
+  readonly problem: string | null;
+  /** Its id, once history holds it: from then on the message itself is shown. */
+  readonly id: number | null;
+}
+
+const PAGE = 50;
+
+export class Conversation {
+  readonly messages = new Store<Messages>(NO_MESSAGES);
+  readonly pending = new Store<readonly Pending[]>([]);
+  readonly isPaging = new Store(false);
+  readonly #client: Client;
+  readonly #target: string;
+
+  constructor(client: Client, target: string) {
+    this.#client = client;
+    this.#target = target;
+  }
+
+  load(snapshot: MessagesSnapshot): void {
+    this.messages.update((held) => loadMessages(held, snapshot));
+    this.#settle();
+  }
+
+  take(event: EventItem): void {
+    this.messages.update((held) => reduceMessages(held, event));
+    if (event.type === "message.posted") this.#settle();
+  }
+
+  async post(text: string, replyTo: number | null): Promise<void> {
+    const key = crypto.randomUUID();
+    const pending: Pending = { key, text, replyTo, atMs: Date.now(), problem: null, id: null };
+    this.pending.update((list) => [...list, pending]);
+    await this.#send(pending);
+  }
+
+  async again(pending: Pending): Promise<void> {
+    this.#change(pending.key, { problem: null });
+    await this.#send(pending);
+  }
+
+  forget(pending: Pending): void {
+    this.pending.update((list) => list.filter((other) => other.key !== pending.key));
+  }
+
+  async react(id: number, emoji: string, on: boolean): Promise<void> {
+    await this.#client.call(this.#target, "messages.react", { id, emoji, on });
+  }
+
+  async remove(id: number, isOwn: boolean): Promise<void> {
+    await this.#client.call(this.#target, isOwn ? "messages.delete" : "messages.delete_any", { id });
+  }
+
+  async pageBack(): Promise<void> {
+    const { list, more } = this.messages.value;
+    const first = list[0];
+    if (!more || !first || this.isPaging.value) return;
+    this.isPaging.set(true);
+    try {
+      const args = { before: first.id, limit: PAGE };
+      const page = (await this.#client.call(this.#target, "messages.page", args, { isRead: true })) as unknown as MessagesPage;
+      this.messages.update((held) => prependMessages(held, page.messages, page.more));
+    } finally {
+      this.isPaging.set(false);
+    }
+  }
+
+  async #send({ key, text, replyTo }: Pending): Promise<void> {
+    const args = replyTo === null ? { text } : { text, reply_to: replyTo };
+    try {
+      // Hours, not seconds: without a connection it waits here until there is one.
+      const timeoutMs = 24 * 3600 * 1000;
+      const answer = await this.#client.call(this.#target, "messages.post", args, { key, timeoutMs });
+      this.#change(key, { id: (answer as { id: number }).id });
+      this.#settle();
+    } catch (error) {
+      this.#change(key, { problem: reasonOf(error) });
+    }
+  }
+
+  #change(key: string, fields: Partial<Pending>): void {
+    this.pending.update((list) => list.map((one) => (one.key === key ? { ...one, ...fields } : one)));
+  }
+
+  /** Lets go of what history shows. */
+  #settle(): void {
+    const newest = this.messages.value.list.at(-1)?.id ?? 0;
+    this.pending.update((list) => {
+      const kept = list.filter((one) => one.id === null || one.id > newest);
+      return kept.length === list.length ? list : kept;
+    });
+  }
+}

@@ -1,0 +1,178 @@
+// The editor of the notes: CodeMirror over a shared text, in a shadow root.
+//
+// The shadow root is for the content security policy: there CodeMirror adopts style sheets, while in
+// the document it would write style elements, which the page forbids.
+
+import { defaultKeymap, indentWithTab } from "@codemirror/commands";
+import { Compartment, EditorState, type Extension } from "@codemirror/state";
+import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
+import type { Client } from "@collab/client";
+import { LiveNotes, type NotesProvider } from "@collab/client/yjs";
+import { YSyncConfig, ySync, ySyncFacet } from "y-codemirror.next";
+import * as Y from "yjs";
+import type { Store } from "../store";
+import { count } from "../words";
+import { type Caret, carets, showCarets } from "./carets";
+import { look, lookSheet } from "./look";
+import { ROOT } from "./root";
+
+export interface OpenNotes {
+  setEditable: (mayEdit: boolean) => void;
+  close: () => void;
+}
+
+interface Wanted {
+  client: Client;
+  target: string;
+  user: string;
+  parent: HTMLElement;
+  /** 1 while something that was written here is not on the server's disk. */
+  unsaved: Store<number>;
+  onProblem: (words: string) => void;
+}
+
+/** Opens the notes in `parent`. When their document is replaced (edits were refused), so is the editor. */
+export function openNotes({ client, target, user, parent, unsaved, onProblem }: Wanted): OpenNotes {
+  const host = document.createElement("div");
+  host.className = "notes-host";
+  const root = host.attachShadow({ mode: "open", delegatesFocus: true });
+  root.adoptedStyleSheets = [lookSheet()];
+  parent.append(host);
+
+  const live = new LiveNotes(client, target);
+  let mayEdit = false;
+  let told = 0;
+  let bound: Bound | null = null;
+  const bind = (): void => {
+    const { provider, refused } = live.getSnapshot();
+    if (bound?.provider !== provider) {
+      bound?.close();
+      provider.awareness.setLocalStateField("user", { name: user });
+      bound = new Bound(root, provider, (isSaved) => unsaved.set(isSaved ? 0 : 1));
+      bound.setEditable(mayEdit);
+    }
+    if (refused.length > told) {
+      const newest = refused.at(-1)!;
+      onProblem(`${count(refused.length - told, "edit")} of yours could not be kept: ${newest.message}`);
+      told = refused.length;
+    }
+  };
+  const forget = live.subscribe(bind);
+  bind();
+
+  return {
+    setEditable: (may) => {
+      mayEdit = may;
+      bound?.setEditable(may);
+    },
+    close: () => {
+      forget();
+      bound?.close();
+      live.close();
+      host.remove();
+    },
+  };
+}
+
+/** An editor bound to one document. */
+class Bound {
+  readonly provider: NotesProvider;
+  readonly #view: EditorView;
+  readonly #editable = new Compartment();
+  readonly #undo: Y.UndoManager;
+  readonly #text: Y.Text;
+  readonly #forget: () => void;
+
+  constructor(root: ShadowRoot, provider: NotesProvider, onSaved: (isSaved: boolean) => void) {
+    this.provider = provider;
+    this.#text = provider.doc.getText(ROOT);
+    this.#undo = new Y.UndoManager(this.#text, { captureTimeout: 500 });
+    const config = new YSyncConfig(this.#text, null);
+    this.#undo.addTrackedOrigin(config);
+    this.#view = new EditorView({
+      root,
+      parent: root,
+      state: EditorState.create({
+        doc: this.#text.toString(),
+        extensions: [this.#keys(), basics(), this.#editable.of(rights(false)), ySyncFacet.of(config), ySync, carets,
+          EditorView.updateListener.of((update) => {
+            if (update.selectionSet || update.focusChanged) queueMicrotask(() => this.#tellCaret());
+          }),
+        ],
+      }),
+    });
+    provider.awareness.on("change", this.#showCarets);
+    const forget = provider.subscribe(() => onSaved(provider.getSnapshot().isSaved));
+    this.#forget = () => {
+      forget();
+      provider.awareness.off("change", this.#showCarets);
+    };
+  }
+
+  setEditable(mayEdit: boolean): void {
+    this.#view.dispatch({ effects: this.#editable.reconfigure(rights(mayEdit)) });
+  }
+
+  close(): void {
+    this.#forget();
+    this.#undo.destroy();
+    this.#view.destroy();
+  }
+
+  #keys(): Extension {
+    const redo = (): boolean => this.#undo.redo() !== null;
+    return keymap.of([
+      { key: "Mod-z", run: () => this.#undo.undo() !== null, preventDefault: true },
+      { key: "Mod-y", run: redo, preventDefault: true },
+      { key: "Mod-Shift-z", run: redo, preventDefault: true },
+      indentWithTab,
+      ...defaultKeymap,
+    ]);
+  }
+
+  /** Says where we are in the shape that every binding of Yjs to an editor uses. */
+  #tellCaret(): void {
+    const { anchor, head } = this.#view.state.selection.main;
+    const place = (index: number): unknown => Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.#text, index));
+    const cursor = this.#view.hasFocus ? { anchor: place(anchor), head: place(head) } : null;
+    const held = this.provider.awareness.getLocalState()?.["cursor"] ?? null;
+    if (JSON.stringify(held) !== JSON.stringify(cursor)) this.provider.awareness.setLocalStateField("cursor", cursor);
+  }
+
+  readonly #showCarets = (): void => {
+    const found: Caret[] = [];
+    for (const [client, state] of this.provider.awareness.getStates()) {
+      if (client === this.provider.awareness.clientID) continue;
+      const { cursor, userId, user } = state as { cursor?: { anchor?: unknown; head?: unknown }; userId?: unknown; user?: { name?: unknown } };
+      const [anchor, head] = [this.#indexOf(cursor?.anchor), this.#indexOf(cursor?.head)];
+      if (anchor !== null && head !== null) found.push({ client, user: String(userId ?? user?.name ?? "?"), anchor, head });
+    }
+    this.#view.dispatch({ effects: showCarets.of(found) });
+  };
+
+  /** Returns where a place is now; null for what is none in this text, or not known here yet. */
+  #indexOf(place: unknown): number | null {
+    if (typeof place !== "object" || place === null) return null;
+    try {
+      const found = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(place), this.provider.doc);
+      return found !== null && found.type === this.#text ? found.index : null;
+    } catch {
+      return null; // What others send is not believed.
+    }
+  }
+}
+
+function basics(): Extension {
+  return [
+    EditorView.lineWrapping,
+    EditorView.contentAttributes.of({ "aria-label": "Shared notes. Escape, then Tab leaves the text.", spellcheck: "true" }),
+    drawSelection(),
+    placeholder("Write together …"),
+    look,
+  ];
+}
+
+function rights(mayEdit: boolean): Extension {
+  const focus = mayEdit ? [] : EditorView.contentAttributes.of({ tabindex: "0" });
+  return [EditorState.readOnly.of(!mayEdit), EditorView.editable.of(mayEdit), focus];
+}

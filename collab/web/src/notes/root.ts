@@ -1,0 +1,2 @@
+// The root under which the page keeps its text in a document.
+export const ROOT = "notes";

@@ -1,0 +1,110 @@
+import type { ListedItem } from "@collab/client";
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { MyList } from "../live/my-list";
+import { leave, type Session } from "../live/session";
+import { go, pathOf } from "../place";
+import { Store, useStore } from "../store";
+import { newKey, reasonOf, shortTime } from "../words";
+import { ConnectionPill, Deed, Mark } from "./bits";
+import { Icon } from "./icons";
+import { ThemeButton } from "./theme";
+
+const NOTHING_UNSAVED = new Store(0);
+const STATUS: Readonly<Record<string, string>> = {
+  live: "Live", scheduled: "Planned", ended: "Ended", cancelled: "Called off", open: "Chat",
+};
+
+export function Home({ session }: { session: Session }): JSX.Element {
+  const [list] = useState(() => new MyList(session.client, session.user));
+  useEffect(() => () => list.close(), [list]);
+  const mine = useStore(list.items);
+  return (
+    <div class="home">
+      <header class="bar">
+        <p class="brand grow"><span class="lamp" aria-hidden="true" />collab</p>
+        <ConnectionPill client={session.client} unsaved={NOTHING_UNSAVED} />
+        <ThemeButton />
+        <Mark user={session.user} />
+        <span class="clip wide-only">{session.user}</span>
+        <button type="button" class="button-plain" onClick={() => leave()}>Sign out</button>
+      </header>
+      <main class="home-main">
+        <Begin session={session} />
+        <section aria-labelledby="mine">
+          <h2 id="mine">My meetings and chats</h2>
+          {mine.problem && <p class="problem">{mine.problem}</p>}
+          {mine.isLoaded && mine.items.length === 0 && (
+            <p class="quiet empty">Nothing yet. Begin a meeting, and send its link to somebody.</p>
+          )}
+          <ul class="items">
+            {mine.items.map((item) => <Item key={item.target} item={item} list={list} />)}
+          </ul>
+          {mine.cursor !== null && <Deed class="button-plain" act={() => list.pageBack()}>Show older ones</Deed>}
+        </section>
+      </main>
+    </div>
+  );
+}
+
+function Item({ item, list }: { item: ListedItem; list: MyList }): JSX.Element {
+  const path = pathOf(item.target);
+  const status = item.standing === "invited" ? "Invited" : (STATUS[item.status] ?? item.status);
+  const isPinned = item.pinned_ms !== null;
+  return (
+    <li class="item">
+      <a class="grow row" href={path ?? "/"}>
+        <span class={`pill ${item.status === "live" ? "pill-good" : ""}`}>{status}</span>
+        <span class="grow clip item-title">{item.title || item.target}</span>
+        {item.unread > 0 && <span class="unread"><span class="hidden-words">unread: </span>{item.unread}</span>}
+        <time class="quiet small tabular" dateTime={new Date(item.at_ms).toISOString()}>{shortTime(item.at_ms)}</time>
+      </a>
+      <button
+        type="button" class="button-plain button-icon" aria-pressed={isPinned} onClick={() => void list.pin(item)}
+        aria-label={`${isPinned ? "Unpin" : "Pin"} ${item.title}`} title={isPinned ? "Unpin" : "Pin"}
+      >
+        <Icon name="pin" />
+      </button>
+    </li>
+  );
+}
+
+function Begin({ session }: { session: Session }): JSX.Element {
+  const [title, setTitle] = useState("");
+  const [problem, setProblem] = useState("");
+  const [isBusy, setBusy] = useState(false);
+  const begin = async (kind: "meeting" | "chat"): Promise<void> => {
+    setBusy(true);
+    setProblem("");
+    const name = title.trim() || (kind === "meeting" ? "Meeting" : "Chat");
+    const target = `${kind}:${newKey(title)}`;
+    try {
+      if (kind === "meeting") {
+        await session.client.call(target, "meeting.schedule", { title: name });
+        await session.client.call(target, "meeting.start");
+      } else {
+        await session.client.call(target, "chat.create", { title: name });
+      }
+      go(pathOf(target)!);
+    } catch (error) {
+      setProblem(reasonOf(error));
+      setBusy(false);
+    }
+  };
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    void begin("meeting");
+  };
+  return (
+    <form class="begin" onSubmit={submit}>
+      <h1>Good to see you, {session.user}</h1>
+      <label for="title" class="quiet">What is it about?</label>
+      <div class="begin-row">
+        <input id="title" class="grow" value={title} maxLength={200} placeholder="Lighthouse open day" onInput={(event) => setTitle(event.currentTarget.value)} />
+        <button class="button-main" type="submit" disabled={isBusy}>New meeting</button>
+        <button type="button" disabled={isBusy} onClick={() => void begin("chat")}>New chat</button>
+      </div>
+      {problem && <p class="problem" role="alert">{problem}</p>}
+    </form>
+  );
+}

@@ -1,0 +1,60 @@
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Room } from "../live/room";
+import type { Session } from "../live/session";
+import type { OpenNotes } from "../notes/open";
+import type { Store } from "../store";
+import { reasonOf } from "../words";
+import { HistoryPane } from "./history";
+import { Icon } from "./icons";
+
+interface Props {
+  session: Session;
+  room: Pick<Room, "target">;
+  unsaved: Store<number>;
+  mayEdit: boolean;
+}
+
+/** The shared text. The editor is a part of its own, fetched when it is first needed. */
+export function NotesPane({ session, room, unsaved, mayEdit }: Props): JSX.Element {
+  const place = useRef<HTMLDivElement>(null);
+  const [notes, setNotes] = useState<OpenNotes | null>(null);
+  const [problem, setProblem] = useState("");
+  const [isPast, setPast] = useState(false);
+  useEffect(() => {
+    let opened: OpenNotes | null = null;
+    let isLeft = false;
+    import("../notes/open").then(({ openNotes }) => {
+      if (isLeft) return;
+      opened = openNotes({ client: session.client, target: room.target, user: session.user, parent: place.current!, unsaved, onProblem: setProblem });
+      setNotes(opened);
+    }, (error: unknown) => setProblem(reasonOf(error)));
+    return () => {
+      isLeft = true;
+      opened?.close();
+      unsaved.set(0);
+    };
+  }, [session, room.target, unsaved]);
+  useEffect(() => notes?.setEditable(mayEdit), [notes, mayEdit]);
+  return (
+    <>
+      <header class="pane-head">
+        <h2>Notes</h2>
+        {!mayEdit && <span class="small quiet">read only</span>}
+        <span class="grow" />
+        <button type="button" class="button-plain" aria-pressed={isPast} onClick={() => setPast(!isPast)}>
+          <Icon name="history" />History
+        </button>
+      </header>
+      {problem && (
+        <p class="problem" role="alert">
+          {problem} <button type="button" class="button-plain" onClick={() => setProblem("")}>Understood</button>
+        </p>
+      )}
+      {isPast && <HistoryPane session={session} target={room.target} mayRestore={mayEdit} onClose={() => setPast(false)} />}
+      <div class="notes-place" ref={place} hidden={isPast}>
+        {notes === null && <p class="quiet pane-empty">Fetching the editor …</p>}
+      </div>
+    </>
+  );
+}

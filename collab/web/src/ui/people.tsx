@@ -1,0 +1,111 @@
+import type { Participant } from "@collab/client";
+import type { JSX } from "preact";
+import { useRef, useState } from "preact/hooks";
+import type { Room } from "../live/room";
+import { useStore } from "../store";
+import { count, reasonOf } from "../words";
+import { Deed, Mark } from "./bits";
+import { Icon } from "./icons";
+
+const ROLES = ["host", "speaker", "attendee", "transcriber"] as const;
+
+export function PeoplePane({ room, user }: { room: Room; user: string }): JSX.Element {
+  const people = useStore(room.people);
+  const present = useStore(room.present);
+  const meeting = useStore(room.meeting);
+  const isHost = people.list.some((person) => person.user_id === user && person.role === "host") && meeting?.status === "live";
+  const rank = (person: Participant): number => (present.has(person.user_id) ? 0 : person.standing === "joined" ? 1 : 2);
+  const sorted = [...people.list].sort((a, b) => rank(a) - rank(b) || a.user_id.localeCompare(b.user_id));
+  return (
+    <div class="people">
+      <p class="small quiet people-count">{count(present.size, "person", "people")} here, {count(people.list.length, "participant")}</p>
+      <ul aria-label="Participants">
+        {sorted.map((person) => (
+          <PersonRow
+            key={person.user_id} room={room} person={person} isHere={present.has(person.user_id)} isMe={person.user_id === user}
+            isOwner={person.user_id === people.ownerId} mayChange={isHost && person.user_id !== people.ownerId && person.user_id !== user}
+          />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function PersonRow(props: {
+  room: Room; person: Participant; isHere: boolean; isMe: boolean; isOwner: boolean; mayChange: boolean;
+}): JSX.Element {
+  const { room, person } = props;
+  const [problem, setProblem] = useState("");
+  const setRole = async (role: string): Promise<void> => {
+    setProblem("");
+    try {
+      await room.ask("participants.set_role", { user_id: person.user_id, role });
+    } catch (error) {
+      setProblem(reasonOf(error));
+    }
+  };
+  const where = props.isHere ? "here" : person.standing === "joined" ? "away" : person.standing;
+  return (
+    <li class="person" data-user={person.user_id}>
+      <span class={`person-here ${props.isHere ? "is-here" : ""}`}><Mark user={person.user_id} /></span>
+      <span class="grow">
+        <span class="clip person-name">{person.user_id}{props.isMe && <span class="quiet"> (you)</span>}</span>
+        <span class="small quiet">{props.isOwner ? "owner" : person.role} · {where}</span>
+      </span>
+      {props.mayChange && (
+        <>
+          <select aria-label={`Role of ${person.user_id}`} value={person.role} onChange={(event) => void setRole(event.currentTarget.value)}>
+            {ROLES.map((role) => <option key={role} value={role}>{role}</option>)}
+          </select>
+          <Deed
+            class="button-plain button-icon button-bad" label={`Remove ${person.user_id}`}
+            act={() => room.ask("participants.remove", { user_id: person.user_id })}
+          >
+            <Icon name="close" />
+          </Deed>
+        </>
+      )}
+      {problem && <span class="problem small" role="alert">{problem}</span>}
+    </li>
+  );
+}
+
+export function InviteButton({ room, mayInvite }: { room: Room; mayInvite: boolean }): JSX.Element {
+  const box = useRef<HTMLDialogElement>(null);
+  const [isCopied, setCopied] = useState(false);
+  const [who, setWho] = useState("");
+  const [role, setRole] = useState<string>("speaker");
+  const link = `${location.origin}${location.pathname}`;
+  const copy = async (): Promise<void> => {
+    await navigator.clipboard.writeText(link);
+    setCopied(true);
+  };
+  return (
+    <>
+      <button type="button" class="invite-button" onClick={() => box.current!.showModal()} aria-label="Invite">
+        <Icon name="link" /><span class="wide-only">Invite</span>
+      </button>
+      <dialog ref={box} aria-label="Invite">
+        <h2>Invite to this meeting</h2>
+        <label for="invite-link">Link</label>
+        <div class="row">
+          <input id="invite-link" class="grow" readOnly value={link} onFocus={(event) => event.currentTarget.select()} />
+          <Deed act={copy}>{isCopied ? "Copied" : "Copy"}</Deed>
+        </div>
+        {mayInvite && (
+          <>
+            <label for="invite-who">Person</label>
+            <div class="row">
+              <input id="invite-who" class="grow" value={who} placeholder="user id" onInput={(event) => setWho(event.currentTarget.value)} />
+              <select aria-label="Role" value={role} onChange={(event) => setRole(event.currentTarget.value)}>
+                {ROLES.map((name) => <option key={name} value={name}>{name}</option>)}
+              </select>
+              <Deed act={() => room.ask("participants.invite", { user_id: who.trim(), role })} onDone={() => setWho("")}>Invite</Deed>
+            </div>
+          </>
+        )}
+        <div class="dialog-foot"><button type="button" onClick={() => box.current!.close()}>Close</button></div>
+      </dialog>
+    </>
+  );
+}
