@@ -13,14 +13,25 @@ from attrs import define
 from collab.audit.kind import AUDIT
 from collab.chat import CHAT
 from collab.flags import FLAGS
+from collab.keyring import KEYS
 from collab.kind import Kind
 from collab.meeting import MEETING
-from collab.standing.kind import STANDING
 from collab.quotas import QUOTA
+from collab.standing.kind import STANDING
 from collab.timers import TIMERS
 from collab.user import USER
 
-BUILT_IN: Final[tuple[Kind[Any], ...]] = (MEETING, CHAT, USER, AUDIT, STANDING, TIMERS, FLAGS, QUOTA)
+BUILT_IN: Final[tuple[Kind[Any], ...]] = (
+    MEETING,
+    CHAT,
+    USER,
+    AUDIT,
+    STANDING,
+    TIMERS,
+    FLAGS,
+    QUOTA,
+    KEYS,
+)
 
 
 @define(eq=False)

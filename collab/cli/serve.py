@@ -18,6 +18,7 @@ from collab.cli.output import warn
 from collab.cli.signals import stop_on_signals
 from collab.config import Config, is_loopback
 from collab.identity import KeyUnusable
+from collab.keyring import MasterKeysUnusable
 from collab.kinds import KindUnusable
 from collab.listening import AddressUnusable
 from collab.logs import configure_logs
@@ -35,6 +36,7 @@ _GC_THRESHOLDS: Final = (50_000, 20, 100)
 _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (StoreUnusable, ExitCode.STORE),
     (KeyUnusable, ExitCode.STORE),
+    (MasterKeysUnusable, ExitCode.STORE),
     (AddressUnusable, ExitCode.ADDRESS),
     (KindUnusable, ExitCode.SETTINGS),
     (WebhookUnusable, ExitCode.SETTINGS),

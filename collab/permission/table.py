@@ -32,6 +32,7 @@ from types import MappingProxyType
 from typing import Final
 
 from collab.flags.permissions import FLAGS
+from collab.keyring.permissions import KEYS
 from collab.meeting.permissions import MEETING
 from collab.quotas.permissions import QUOTA
 from collab.timers.permissions import TIMERS
@@ -137,6 +138,7 @@ TABLE: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
         "timers": TIMERS,
         "flags": FLAGS,
         "quota": QUOTA,
+        "keys": KEYS,
     }
 )
 

@@ -27,7 +27,13 @@ from collab.user import USER
 from collab.user.connections.commands import AcceptConnection, LinkTold
 from collab.user.profile.commands import SignedIn
 from tests.collab.messages.stage import Stage
-from tests.collab.permission.server_grids import AUDIT_GRID, FLAGS_GRID, KEYS_GRID, QUOTA_GRID, TIMERS_GRID
+from tests.collab.permission.server_grids import (
+    AUDIT_GRID,
+    FLAGS_GRID,
+    KEYS_GRID,
+    QUOTA_GRID,
+    TIMERS_GRID,
+)
 
 CHAT_GRID: Final = """
                      founder owner editor viewer public outsider gone
