@@ -24,6 +24,10 @@ from collab.limits import (
     DRAIN_TIMEOUT_S,
     IDLE_TIMEOUT_S,
 )
+from collab.quotas.limits import PRO_MODELS_MAX, QUOTA_PER_DAY_MAX
+from collab.quotas.settings import ZONE_DEFAULT
+from collab.timers.cron import find_zone
+from collab.timers.limits import ZONE_LEN_MAX
 from protocol.limits import (
     CONNECTIONS_MAX,
     CONNECTIONS_PER_ADDRESS_MAX,
@@ -158,12 +162,43 @@ class Config:
         validator=_between(0, DRAIN_TIMEOUT_MAX_S),
         metadata=_about("After SIGTERM, open calls and the actors' snapshots may take so long."),
     )
+    admins: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, 100),
+        metadata=_about("Ids of the people who run the server: feature flags, timers."),
+    )
+    quota_anonymous: int = field(
+        default=0,
+        validator=_between(0, QUOTA_PER_DAY_MAX),
+        metadata=_about("Chat messages a day of a guest; 0: no bound."),
+    )
+    quota_signed_in: int = field(
+        default=0,
+        validator=_between(0, QUOTA_PER_DAY_MAX),
+        metadata=_about("Chat messages a day of a person who has signed in; 0: no bound."),
+    )
+    quota_pro: int = field(
+        default=0,
+        validator=_between(0, QUOTA_PER_DAY_MAX),
+        metadata=_about("The same, to the models of pro_models, which count apart."),
+    )
+    pro_models: tuple[str, ...] = field(
+        default=(),
+        validator=_length(0, PRO_MODELS_MAX),
+        metadata=_about("Names of the models that count as pro."),
+    )
+    quota_zone: str = field(
+        default=ZONE_DEFAULT,
+        validator=_length(1, ZONE_LEN_MAX),
+        metadata=_about("Time zone whose midnight begins another day of messages."),
+    )
     log_level: LogLevel = field(default="info", metadata=_about("debug, info, warning or error."))
     log_format: LogFormat = field(
         default="auto", metadata=_about("json, text, or auto: text on a terminal.")
     )
 
     def __attrs_post_init__(self) -> None:
+        find_zone(self.quota_zone)
         try:
             parse_allowances(self.allowances)
         except ValueError as error:

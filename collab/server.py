@@ -18,18 +18,22 @@ import logging
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import trio
 
 from collab.allowances import parse_allowances
 from collab.app import App, AppSettings, open_app
 from collab.config import Config
+from collab.configured import configured_kinds
 from collab.http import web_routes
 from collab.identity import parse_issuers
-from collab.kinds import BUILT_IN, load_kinds
+from collab.keyring import MasterKeys
 from collab.limits import DRAIN_WIRE_SHARE
 from collab.listening import AddressUnusable, Listening, listen
 from collab.standing import parse_receivers
+from collab.storage import StoreUnusable
+from collab.storage.errors import remedy_for, what_failed
 from collab.web import Site
 from protocol.allowance import MessageRate
 from protocol.limits import GOODBYE_TIMEOUT_S
@@ -52,7 +56,7 @@ async def run_server(
     page; by default one that is made when somebody first asks for it.
 
     Raises:
-      StoreUnusable, KeyUnusable: the data directory cannot be used.
+      StoreUnusable, KeyUnusable, MasterKeysUnusable: the data directory cannot be used.
       WebhookUnusable: ``webhooks`` names a file that holds no secret.
       KindUnusable: ``--kinds`` names something that is no kind.
       AddressUnusable: nor can the address or the certificate.
@@ -65,7 +69,7 @@ async def run_server(
     rate = MessageRate(per_s=config.message_rate_per_s, burst=config.message_burst)
     settings = AppSettings(
         dev=config.dev,
-        kinds=(*BUILT_IN, *load_kinds(config.kinds)),
+        kinds=configured_kinds(config, _master_keys(config.data)),
         issuers=parse_issuers(config.issuers),
         guests=config.guests or config.dev,
         webhooks=parse_receivers(config.webhooks),
@@ -111,6 +115,15 @@ async def _drain(app: App, listening: Listening, *, within_s: float) -> None:
 
 async def _raise_when_failed(app: App) -> None:
     raise await app.wait_failed()
+
+
+def _master_keys(directory: Path) -> MasterKeys:
+    """Return what seals people's provider keys; the first start makes directory and keys."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return MasterKeys.open(directory)
+    except OSError as error:
+        raise StoreUnusable(directory, what_failed(error), remedy_for(error)) from error
 
 
 def _port_config(config: Config) -> PortConfig:

@@ -87,6 +87,39 @@ _COMMANDS: Final = (
         "collab schema --format typescript --kinds checklist:CHECKLIST > wire.ts",
     ),
     (
+        "flags list",
+        "collab.cli.feature_flags:show",
+        "Show the feature flags of an environment, with their rules.",
+        "collab flags list --env production",
+    ),
+    (
+        "flags set",
+        "collab.cli.feature_flags:change",
+        "Set a feature flag; live for everybody at once.",
+        'collab flags set new_editor --percent 10 --reason "first tenth" --env production',
+        'collab flags set new_editor --org acme --percent 0 --reason "acme tries it"',
+        'collab flags set new_editor --off --reason "too slow"',
+    ),
+    (
+        "schedules list",
+        "collab.cli.schedules:show",
+        "Show durable timers, soonest first.",
+        "collab schedules list",
+        "collab schedules list --target quota:ann",
+    ),
+    (
+        "schedules cancel",
+        "collab.cli.schedules:cancel",
+        "Take a durable timer away.",
+        "collab schedules cancel quota:ann midnight",
+    ),
+    (
+        "keys rotate",
+        "collab.cli.keys:rotate",
+        "Seal people's provider keys with a fresh master key.",
+        "collab keys rotate --data /var/lib/collab",
+    ),
+    (
         "config",
         "collab.cli.show_config:show_config",
         "Show the settings in force, and where each comes from.",
@@ -107,7 +140,13 @@ _USAGES: Final[Mapping[str, str]] = MappingProxyType(
 )
 # Commands of two words stand under the first one.
 _GROUPS: Final[Mapping[str, str]] = MappingProxyType(
-    {"notes": "A note into a file, and back.", "audit": "Who did what: the log, and its proof."}
+    {
+        "notes": "A note into a file, and back.",
+        "audit": "Who did what: the log, and its proof.",
+        "flags": "Feature flags.",
+        "schedules": "Durable timers.",
+        "keys": "What seals people's provider keys.",
+    }
 )
 
 

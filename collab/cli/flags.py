@@ -49,6 +49,12 @@ class SettingFlags:
     idle_timeout_s: Annotated[float | None, _flag("idle_timeout_s")] = None
     handshake_timeout_s: Annotated[float | None, _flag("handshake_timeout_s")] = None
     drain_timeout_s: Annotated[float | None, _flag("drain_timeout_s")] = None
+    admins: Annotated[str | None, _flag("admins")] = None
+    quota_anonymous: Annotated[int | None, _flag("quota_anonymous")] = None
+    quota_signed_in: Annotated[int | None, _flag("quota_signed_in")] = None
+    quota_pro: Annotated[int | None, _flag("quota_pro")] = None
+    pro_models: Annotated[str | None, _flag("pro_models")] = None
+    quota_zone: Annotated[str | None, _flag("quota_zone")] = None
     log_level: Annotated[LogLevel | None, _flag("log_level")] = None
     log_format: Annotated[LogFormat | None, _flag("log_format")] = None
 
