@@ -15,11 +15,12 @@ connected, colleague, oneself   listed
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from collab.errors import NotFound
 from collab.kind import Context, Outcome, Stamp
-from collab.limits import USER_REQUESTS_MAX
+from collab.limits import STRUCK_MAX, USER_REQUESTS_MAX
 from collab.user.commands import ListItem, SetDoor, Welcome
 from collab.user.connections.link import CONNECTED
 from collab.user.state import DoorSet, ItemUnlisted, ItemWelcomed, UserState
@@ -71,15 +72,17 @@ def oldest_request_gone(state: UserState) -> list[Any]:
 
 
 def no_longer_welcome(state: UserState, user_id: str) -> list[Any]:
-    """Return what strikes the open invitations and requests of somebody who was blocked just now.
+    """Return what strikes the open invitations and requests of somebody who is blocked now.
 
-    What the person takes part in stays: leaving is their own decision.
+    What the person takes part in stays: leaving is their own decision. At most ``STRUCK_MAX`` go
+    at once; blocking again strikes the next ones.
     """
-    return [
+    open_ones = (
         ItemUnlisted(target=target, version=entry.version)
         for target, entry in state.items.items()
         if entry.invited_by == user_id and (entry.is_request or entry.standing == "invited")
-    ]
+    )
+    return [*islice(open_ones, STRUCK_MAX)]
 
 
 # ---------------------------------------------------------------- commands

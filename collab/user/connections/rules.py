@@ -135,7 +135,7 @@ def block(state: UserState, command: BlockPerson, context: Context) -> Outcome:
     user_id = command.user_id
     link = _link(state, user_id, context)
     if link.is_blocked:
-        return Outcome(value=_plain(user_id, link))
+        return Outcome(no_longer_welcome(state, user_id), _plain(user_id, link))
     _check_room(state, BLOCKED)
     after = links.blocked(link, context.now_ms)
     outcome = _outcome(user_id, link, after, context, is_told=after.attempt > link.attempt)

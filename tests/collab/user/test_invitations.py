@@ -171,6 +171,19 @@ def test_open_invitations_go_with_the_block(ann: Stage[UserState]) -> None:
     assert ann.replayed() == ann.state
 
 
+def test_a_block_strikes_so_many_at_once(
+    ann: Stage[UserState], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[U6.10] The rest goes when it is said again; then there is nothing to say."""
+    monkeypatch.setattr("collab.user.invitations.STRUCK_MAX", 2)
+    for n in range(3):
+        ann.receive(invitation("eve", target=f"meeting:{n}"))
+    for left in (1, 0, 0):
+        answer = ann.do("ann", BlockPerson(user_id="eve"))
+        assert (answer["standing"], len(ann.state.items)) == ("blocked", left)
+    assert ann.replayed() == ann.state
+
+
 def test_a_room_that_a_blocked_person_brought_me_into_is_silent(ann: Stage[UserState]) -> None:
     """[U6.11] It stays, counts nothing, does not move, and what they do is no notice."""
     ann.receive(invitation("eve", target="chat:c", standing="joined", at_ms=5))
