@@ -1,0 +1,63 @@
+/**
+ * A transcript as one value that events move on. No I/O.
+ *
+ * One rule merges lines from wherever they come (the snapshot, events, pages): of the same (provider,
+ * segment) the highest revision counts. They are shown in order of speech.
+ */
+
+import type { ChunkAdded, TranscriptLine, TranscriptSnapshot } from './generated/wire.js'
+import type { EventItem, SnapshotItem } from './items.js'
+import { LINES_SHOWN_MAX } from './limits.js'
+
+/** The newest lines, at most `LINES_SHOWN_MAX`; `before`: where to page to older ones, null: none. */
+export interface TranscriptShown {
+  readonly lines: readonly TranscriptLine[]
+  readonly watermarkMs: number
+  readonly before: number | null
+}
+
+/** Returns the state of a snapshot of the topic `transcript`. */
+export function loadTranscript (topics: SnapshotItem['topics']): TranscriptShown {
+  const { lines, watermark_ms: watermarkMs, before } = topics['transcript'] as TranscriptSnapshot
+  return { lines, watermarkMs, before }
+}
+
+/** Returns the state after `event`; what does not concern it changes nothing. */
+export function reduceTranscript (shown: TranscriptShown, event: EventItem): TranscriptShown {
+  if (event.type !== 'transcript.added') return shown
+  const line: TranscriptLine = { ...(event.data as unknown as ChunkAdded), seq: event.seq }
+  return {
+    ...shown,
+    lines: put(shown.lines, line),
+    watermarkMs: Math.max(shown.watermarkMs, line.end_ms)
+  }
+}
+
+/** Returns `newer` with what a page of older lines brought. */
+export function mergedLines (older: readonly TranscriptLine[], newer: readonly TranscriptLine[]): TranscriptLine[] {
+  const newest = new Map<string, TranscriptLine>()
+  for (const line of [...older, ...newer]) {
+    const held = newest.get(keyOf(line))
+    if (held === undefined || held.revision <= line.revision) newest.set(keyOf(line), line)
+  }
+  return [...newest.values()].sort(bySpeech)
+}
+
+/** Puts one line where it belongs: nearly always at or near the end, so it is looked for from there. */
+function put (lines: readonly TranscriptLine[], line: TranscriptLine): readonly TranscriptLine[] {
+  const held = lines.findLastIndex(other => other.segment === line.segment && other.provider === line.provider)
+  if (held >= 0 && (lines[held] as TranscriptLine).revision > line.revision) return lines
+  const next = lines.slice()
+  if (held >= 0) next.splice(held, 1)
+  const before = next.findLastIndex(other => bySpeech(other, line) <= 0)
+  next.splice(before + 1, 0, line)
+  return next.length > LINES_SHOWN_MAX ? next.slice(-LINES_SHOWN_MAX) : next
+}
+
+function keyOf (line: TranscriptLine): string {
+  return `${line.provider}\0${line.segment}`
+}
+
+function bySpeech (a: TranscriptLine, b: TranscriptLine): number {
+  return a.start_ms - b.start_ms || a.seq - b.seq
+}

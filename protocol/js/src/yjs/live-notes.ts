@@ -1,0 +1,72 @@
+/** Notes that go on whatever happens: a document, its provider, and their successors. */
+
+import * as Y from 'yjs'
+import type { Client } from '../client.js'
+import { SubscriptionEnded } from '../errors.js'
+import { NOTES_REFUSALS_MAX } from '../limits.js'
+import { Listeners, type Observable } from '../observable.js'
+import { NotesProvider, OutdatedDocument, type RefusedEdits } from './provider.js'
+
+/** What to bind an editor to. Another `provider` means another document: bind anew. */
+export interface NotesShown {
+  readonly provider: NotesProvider
+  /** What was written here and refused, newest last, at most `NOTES_REFUSALS_MAX`: show it, offer to copy it. */
+  readonly refused: readonly RefusedEdits[]
+}
+
+/** The notes of `target`, until `close`. Throws what `Client.follow` throws. */
+export class LiveNotes implements Observable<NotesShown> {
+  readonly #client: Client
+  readonly #target: string
+  readonly #listeners = new Listeners()
+  #shown: NotesShown
+  #forget: () => void = () => {}
+
+  constructor (client: Client, target: string, doc: Y.Doc = new Y.Doc()) {
+    this.#client = client
+    this.#target = target
+    this.#shown = { provider: this.#open(doc), refused: [] }
+  }
+
+  subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
+
+  getSnapshot = (): NotesShown => this.#shown
+
+  /** Stops. What is not saved is in `unsaved` of the provider. Harmless when repeated. */
+  close (): void {
+    this.#forget()
+    this.#shown.provider.destroy()
+  }
+
+  #open (doc: Y.Doc): NotesProvider {
+    const provider = new NotesProvider(this.#client, this.#target, doc)
+    this.#forget = provider.subscribe(() => {
+      const { status, error, refused } = provider.getSnapshot()
+      if (status === 'ended' && goesOn(error)) this.#renew(provider, refused)
+    })
+    return provider
+  }
+
+  /** Goes on with the server's document. Where it may not be read any more, the new provider says so. */
+  #renew (last: NotesProvider, refused: RefusedEdits | null): void {
+    this.#forget()
+    const kept = refused === null ? this.#shown.refused : [...this.#shown.refused, refused].slice(-NOTES_REFUSALS_MAX)
+    const user: unknown = last.awareness.getLocalState()?.['user']
+    last.destroy()
+    let provider: NotesProvider
+    try {
+      provider = this.#open(new Y.Doc())
+    } catch {
+      return // The client is at its end; the last document stays as it is.
+    }
+    if (user !== undefined) provider.awareness.setLocalStateField('user', user) // Who one is does not change.
+    this.#shown = { provider, refused: kept }
+    this.#listeners.tell()
+  }
+}
+
+/** Edits were refused; or the history was rewritten; or what was open has ended, and can still be read. */
+function goesOn (error: Error | null): boolean {
+  return error === null || error instanceof OutdatedDocument ||
+    (error instanceof SubscriptionEnded && error.code === 'concluded')
+}
