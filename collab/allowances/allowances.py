@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from collab.allowances.allowance import DEFAULTS, Allowance
 from collab.allowances.spending import Buckets, Spending, Windows
 from collab.errors import RateLimited
-from protocol.port import address_key
+from protocol.proxies import address_key
 
 
 class Allowances:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]
-from attrs import astuple, fields, frozen
+from attrs import fields, frozen
 
 from collab.audit.entry import AuditEntry, AuditRecord
 
@@ -44,12 +45,14 @@ class Anchor:
 
 
 _NAMES: Final = tuple(attribute.name for attribute in fields(AuditEntry))
+_COLUMNS: Final = attrgetter(*_NAMES)
 START: Final = Anchor(0, GENESIS)
 
 
 def columns_of(entry: AuditEntry) -> tuple[object, ...]:
     """Return the fields of *entry*, as they are stored and hashed."""
-    return astuple(entry, recurse=False)
+    columns: tuple[object, ...] = _COLUMNS(entry)
+    return columns
 
 
 def entry_from(columns: Sequence[Any]) -> AuditEntry:

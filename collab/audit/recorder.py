@@ -3,8 +3,9 @@
 Somebody in a loop must not fill the disk, and not a single refusal may go uncounted. So the first
 of its kind is written at once; those of the next ``AUDIT_WINDOW_S`` that say the same (who, from
 where, what, on what) are counted, and one entry at the window's end says how many there were, the
-first and the last. Whoever does too many different things at once has them counted without their
-targets; beyond ``AUDIT_OPEN_MAX`` of them in all, without their names.
+first and the last. Whoever is *refused* too many different things at once has the rest counted
+without their targets: a name for each made-up target would be the attacker's to write. What was
+granted is always written with its target.
 
 A crash of the machine loses what was counted and not yet written: at most one window of
 repetitions, never a first one that was durable. Closing writes everything.
@@ -12,18 +13,19 @@ repetitions, never a first one that was durable. Closing writes everything.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import orjson
 import trio
 from attrs import define, evolve
 
+from collab.allowances import Allowance, Windows
 from collab.audit.entry import ANYTHING, FOLLOW, SIGN_IN, AuditEntry, entry_of
 from collab.kind import Caller
-from collab.limits import AUDIT_OPEN_MAX, AUDIT_OPEN_PER_HOLDER_MAX, AUDIT_WINDOW_S
+from collab.limits import AUDIT_OPEN_MAX, AUDIT_REFUSALS_MAX, AUDIT_WINDOW_S
 
+_REFUSALS: Final = Allowance(count=AUDIT_REFUSALS_MAX, period_s=AUDIT_WINDOW_S, shape="window")
 _Key = tuple[str, str, str, str, str, str]  # user, organisation, address, action, outcome, rest
 
 
@@ -41,7 +43,6 @@ class _Open:
 
     like: AuditEntry
     ends_at_s: float
-    holder: str
     first_ms: int = 0
     last_ms: int = 0
     count: int = 0
@@ -54,7 +55,7 @@ class Recorder:
         self._store = store
         self._clock_ms = clock_ms
         self._open: dict[_Key, _Open] = {}  # In the order in which they end.
-        self._per_holder: Counter[str] = Counter()
+        self._refusals = Windows(_REFUSALS)
         self._wake = trio.Event()
 
     # ------------------------------------------------------------ what is noted
@@ -85,27 +86,27 @@ class Recorder:
     def note(self, entry: AuditEntry) -> None:
         """Write *entry* down, or count it with those that say the same. Returns at once."""
         self._end_what_is_due()
-        key, holder = _key_of(entry), entry.user_id or entry.address
+        key = _key_of(entry)
         known = self._open.get(key)
-        if known is None and self._per_holder[holder] >= AUDIT_OPEN_PER_HOLDER_MAX:
+        if known is None and entry.outcome == "refused" and self._is_spent(entry):
             entry = evolve(entry, target=ANYTHING, detail="{}")
             key = _key_of(entry)
-            known = self._open.get(key)
-        if known is None and len(self._open) >= AUDIT_OPEN_MAX:
-            entry = evolve(
-                entry, user_id=ANYTHING, org_id="", address="", target=ANYTHING, detail="{}"
-            )
-            key, holder = _key_of(entry), ANYTHING
             known = self._open.get(key)
         if known is not None:
             known.first_ms = known.first_ms if known.count else entry.at_ms
             known.last_ms = entry.at_ms
             known.count += entry.count
             return
-        self._open[key] = _Open(entry, trio.current_time() + AUDIT_WINDOW_S, holder)
-        self._per_holder[holder] += 1
+        if len(self._open) >= AUDIT_OPEN_MAX:
+            self._end([next(iter(self._open))])  # Before its time: it is written, not forgotten.
+        self._open[key] = _Open(entry, trio.current_time() + AUDIT_WINDOW_S)
         self._wake.set()
         self._store.audit_soon([entry])
+
+    def _is_spent(self, entry: AuditEntry) -> bool:
+        """Say whether whoever did this was refused too many different things in this window."""
+        holder = entry.user_id or entry.address
+        return self._refusals.spend(holder, trio.current_time()) > 0
 
     # ------------------------------------------------------------ windows
 
@@ -138,9 +139,6 @@ class Recorder:
         repeated = []
         for key in keys:
             known = self._open.pop(key)
-            self._per_holder[known.holder] -= 1
-            if not self._per_holder[known.holder]:
-                del self._per_holder[known.holder]
             if known.count:
                 repeated.append(
                     evolve(

@@ -91,7 +91,7 @@ def verify_audit(directory: Path, anchors: frozenset[Anchor]) -> AuditCondition:
     Args:
       anchors: Ends of the log from before, kept elsewhere; each must be in it.
 
-    A server may have it open. Blocking; about 3 s for a million entries.
+    A server may have it open. Blocking; about 10 s for a million entries.
 
     Raises:
       StoreUnusable: there is no store that can be read.

@@ -11,7 +11,7 @@ import trio.testing
 
 from collab.audit import AuditEntry, Recorder
 from collab.kind import Caller
-from collab.limits import AUDIT_OPEN_MAX, AUDIT_OPEN_PER_HOLDER_MAX, AUDIT_WINDOW_S
+from collab.limits import AUDIT_OPEN_MAX, AUDIT_REFUSALS_MAX, AUDIT_WINDOW_S
 
 NOW_MS = 1_800_000_000_000
 
@@ -76,16 +76,14 @@ async def test_what_differs_is_written_by_itself(
 async def test_nobody_fills_the_log_and_not_one_goes_uncounted(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
 ) -> None:
-    """[A2.2] However many users ask for however many things: bounded entries, exact counts."""
+    """[A2.2] However many made-up targets and other users there are: exact counts, few entries."""
     rng = random.Random(3)
     store, recorder = a_recorder()
     asked: Counter[str] = Counter()
-    for number in range(200_000):
+    for number in range(100_000):
         action = rng.choice(["chat.get", "messages.page"])
-        if number % 2:
-            recorder.refused(Caller("eve"), action, f"chat:{number}")
-        else:
-            recorder.refused(Caller(f"u{rng.randrange(50_000)}"), action, "chat:c")
+        user = "eve" if number % 2 else f"u{rng.randrange(AUDIT_OPEN_MAX * 2)}"
+        recorder.refused(Caller(user), action, f"chat:{number}" if number % 2 else "chat:c")
         asked[action] += 1
     recorder.close()
     told: Counter[str] = Counter()
@@ -93,8 +91,21 @@ async def test_nobody_fills_the_log_and_not_one_goes_uncounted(
         told[entry.action] += entry.count
     assert told == asked
     eves = {(one.action, one.target) for one in store.entries if one.user_id == "eve"}
-    assert len(eves) <= AUDIT_OPEN_PER_HOLDER_MAX + 2
-    assert len(store.entries) <= 2 * (AUDIT_OPEN_MAX + 4)
+    assert len(eves) <= AUDIT_REFUSALS_MAX + 2
+
+
+async def test_what_is_granted_is_always_written_with_its_target(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
+) -> None:
+    """[A2.7] Also when everybody comes back at once, and follows everything."""
+    store, recorder = a_recorder()
+    for user in range(200):
+        for target in range(200):
+            recorder.opened(Caller(f"u{user}"), f"chat:{target}", frozenset({"state"}))
+    recorder.close()
+    opened = {(one.user_id, one.target) for one in store.entries}
+    assert len(opened) == 200 * 200
+    assert sum(one.count for one in store.entries) == 200 * 200
 
 
 async def test_closing_writes_what_is_still_counted() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
 
 import apsw
@@ -94,3 +96,18 @@ async def test_both_work_beside_a_running_server(ask: Ask, server: Server, colla
     out = collab("audit", "export", "--data", server.config.data).out
     assert [orjson.loads(line)["action"] for line in out.splitlines()] == ["sign_in"]
     assert collab("audit", "verify", "--data", server.config.data).code == 0
+
+
+async def test_the_servers_log_holds_anchors(
+    ask: Ask, server: Server, collab: Collab, caplog: pytest.LogCaptureFixture
+) -> None:
+    """[A1.9] One when it starts and one when it stops, good for ``--anchor``."""
+    caplog.set_level(logging.INFO)
+    await ask("call", "chat:c", "chat.create", "{}", "--token", "dev:ann")
+    await server.stop()
+    anchors = re.findall(r"the audit log ends at (\d+:[0-9a-f]{64})", caplog.text)
+    assert anchors
+    data = server.config.data
+    assert collab("audit", "verify", "--data", data, "--anchor", anchors[-1]).code == 0
+    await server.start()
+    assert re.findall(r"the audit log ends at (\d+:\w+)", caplog.text)[-1] == anchors[-1]

@@ -45,7 +45,8 @@ async def _requests_us(app: App, actor: LiveActor) -> tuple[float, float]:
     ref = app.system.ref("chat", "c")
     ben = Caller("ben", address="10.0.0.1")
     asked = actor.is_permitted
-    with_us, without_us = [], []
+    with_us: list[float] = []
+    without_us: list[float] = []
     for _ in range(ROUNDS):
         for times, question in ((with_us, asked), (without_us, lambda _caller, _action: True)):
             actor.is_permitted = question  # type: ignore[method-assign]
