@@ -11,6 +11,7 @@ from collab.keyring import MasterKeys, keys_kind
 from collab.kind import Kind
 from collab.kinds import BUILT_IN, load_kinds
 from collab.operators import Operators
+from collab.preferences import with_feedback
 from collab.quotas import QuotaSettings, quota_kind, with_quota
 from collab.timers import timers_kind
 
@@ -37,7 +38,7 @@ def configured_kinds(config: Config, master: MasterKeys | None) -> tuple[Kind[An
         timers_kind(operators),
         keys_kind(master),
         quota_kind(quotas),
-        with_quota(CHAT, quotas),
+        with_feedback(with_quota(CHAT, quotas)),
     ]
     by_name = {kind.name: kind for kind in made}
     own = load_kinds(config.kinds)

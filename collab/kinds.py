@@ -16,6 +16,7 @@ from collab.flags import FLAGS
 from collab.keyring import KEYS
 from collab.kind import Kind
 from collab.meeting import MEETING
+from collab.preferences import PREFERENCES, with_feedback
 from collab.quotas import QUOTA
 from collab.standing.kind import STANDING
 from collab.timers import TIMERS
@@ -23,7 +24,7 @@ from collab.user import USER
 
 BUILT_IN: Final[tuple[Kind[Any], ...]] = (
     MEETING,
-    CHAT,
+    with_feedback(CHAT),
     USER,
     AUDIT,
     STANDING,
@@ -31,6 +32,7 @@ BUILT_IN: Final[tuple[Kind[Any], ...]] = (
     FLAGS,
     QUOTA,
     KEYS,
+    PREFERENCES,
 )
 
 

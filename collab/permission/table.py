@@ -34,6 +34,7 @@ from typing import Final
 from collab.flags.permissions import FLAGS
 from collab.keyring.permissions import KEYS
 from collab.meeting.permissions import MEETING
+from collab.preferences.permissions import PREFERENCES
 from collab.quotas.permissions import QUOTA
 from collab.timers.permissions import TIMERS
 
@@ -139,6 +140,7 @@ TABLE: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
         "flags": FLAGS,
         "quota": QUOTA,
         "keys": KEYS,
+        "preferences": PREFERENCES,
     }
 )
 

@@ -39,3 +39,19 @@ keys.remove             x        .
 keys.list               x        .
 read:keys               x        .
 """
+
+PREFERENCES_GRID: Final = """
+                     self outsider
+preferences.set         x        .
+preferences.get         x        .
+models.favour           x        .
+models.hide             x        .
+prompt.set              x        .
+projects.create         x        .
+projects.rename         x        .
+projects.remove         x        .
+projects.place          x        .
+feedback.give           x        .
+feedback.page           x        .
+read:preferences        x        .
+"""

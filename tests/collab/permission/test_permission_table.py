@@ -20,6 +20,7 @@ from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.meeting import MEETING
 from collab.permission.table import TABLE, permissions_for
+from collab.preferences import PREFERENCES
 from collab.quotas import QUOTA
 from collab.standing.kind import STANDING
 from collab.timers import TIMERS
@@ -31,6 +32,7 @@ from tests.collab.permission.server_grids import (
     AUDIT_GRID,
     FLAGS_GRID,
     KEYS_GRID,
+    PREFERENCES_GRID,
     QUOTA_GRID,
     TIMERS_GRID,
 )
@@ -186,6 +188,7 @@ GRIDS: Final[dict[str, tuple[Kind[Any], list[Cell]]]] = {
     "flags": (FLAGS, list(cells(FLAGS_GRID))),
     "quota": (QUOTA, list(cells(QUOTA_GRID))),
     "keys": (KEYS, list(cells(KEYS_GRID))),
+    "preferences": (PREFERENCES, list(cells(PREFERENCES_GRID))),
 }
 EVERY_CELL: Final = [(name, *cell) for name, (_kind, grid) in GRIDS.items() for cell in grid]
 
