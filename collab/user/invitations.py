@@ -112,8 +112,7 @@ def set_door(state: UserState, command: SetDoor, _context: Context) -> Outcome:
 
 def welcomed(state: UserState, event: ItemWelcomed, _stamp: Stamp) -> None:
     """It is like everything else on the list."""
-    state.items[event.target].is_request = False
-    state.requests.discard(event.target)
+    state.change(event.target, is_request=False)
 
 
 def door_set(state: UserState, event: DoorSet, _stamp: Stamp) -> None:

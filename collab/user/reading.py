@@ -86,10 +86,9 @@ def with_counts(entry: Entry, count: int, seen: int) -> Entry:
 
 def counted(state: UserState, event: ItemCounted, _stamp: Stamp) -> None:
     """Take the numbers over."""
-    entry = state.items[event.target]
-    entry.count, entry.seen = event.count, event.seen
+    state.change(event.target, count=event.count, seen=event.seen)
 
 
 def was_read(state: UserState, event: ItemRead, _stamp: Stamp) -> None:
     """Move the mark."""
-    state.items[event.target].read = event.read
+    state.change(event.target, read=event.read)

@@ -198,4 +198,4 @@ def was_pinned(state: UserState, event: ItemPinned, _stamp: Stamp) -> None:
 
 def was_archived(state: UserState, event: ItemArchived, _stamp: Stamp) -> None:
     """Set or take away the mark."""
-    state.items[event.target].archived_ms = event.archived_ms
+    state.change(event.target, archived_ms=event.archived_ms)

@@ -43,6 +43,19 @@ class Entry:
         """Return how many messages wait. Posting is reading: nobody answers what they ignore."""
         return max(0, self.count - max(self.seen, self.read))
 
+    @property
+    def waits(self) -> dict[str, int]:
+        """Return what waits for the person here, in numbers; nothing in what is archived."""
+        if self.archived_ms is not None:
+            return {}
+        unread = self.unread
+        return {
+            "unread": unread,
+            "unread_items": int(unread > 0),
+            "invitations": int(self.standing == "invited"),
+            "requests": int(self.is_request),
+        }
+
     def plain(self, target: str) -> dict[str, Any]:
         """Return it as subscribers see it."""
         return {
@@ -76,17 +89,23 @@ class UserState:
     closed_links: dict[str, Link] = field(factory=dict)  # What is, the oldest end first.
     notices: list[Notice] = field(factory=list)  # Oldest first.
     seen_id: int = 0  # The newest notice that was seen.
+    claimed_by: str | None = None  # Of a guest: who it is, since they signed in.
+    guests: list[str] = field(factory=list)  # Who this user was before; the newest last.
     # These follow from the items, so they are no part of a snapshot.
     order: list[tuple[int, str]] = field(init=False, eq=False, repr=False)  # Oldest first.
     pins: set[str] = field(init=False, eq=False, repr=False)
     requests: set[str] = field(init=False, eq=False, repr=False)
     links_by_standing: Counter[str] = field(init=False, eq=False, repr=False)
+    waiting: Counter[str] = field(init=False, eq=False, repr=False)  # See ``Entry.waits``.
 
     def __attrs_post_init__(self) -> None:
         self.order = sorted((entry.at_ms, target) for target, entry in self.items.items())
         self.pins = {t for t, entry in self.items.items() if entry.pinned_ms is not None}
         self.requests = {t for t, entry in self.items.items() if entry.is_request}
         self.links_by_standing = Counter(link.standing for link in self.links.values())
+        self.waiting = Counter()
+        for entry in self.items.values():
+            self.waiting.update(entry.waits)
 
     def version_of(self, target: str) -> int:
         """Return the newest version known of *target*; 0: never heard of it."""
@@ -102,6 +121,7 @@ class UserState:
         self.mark(target, entry.pinned_ms)
         if entry.is_request:
             self.requests.add(target)
+        self.waiting.update(entry.waits)
 
     def take_out(self, target: str, version: int) -> None:
         """Remove an entry; remember its version, so that a late signal does not bring it back."""
@@ -111,6 +131,16 @@ class UserState:
         unlisted[target] = version
         if len(unlisted) > USER_UNLISTED_MAX:
             del unlisted[next(iter(unlisted))]
+
+    def change(self, target: str, **fields: Any) -> None:
+        """Change fields of an entry that do not move it."""
+        entry = self.items[target]
+        self.waiting.subtract(entry.waits)
+        for name, value in fields.items():
+            setattr(entry, name, value)
+        self.waiting.update(entry.waits)
+        if not entry.is_request:
+            self.requests.discard(target)
 
     def mark(self, target: str, pinned_ms: int | None) -> None:
         """Pin an entry, or let it go (None)."""
@@ -147,6 +177,7 @@ class UserState:
         if entry is not None:
             self.pins.discard(target)
             self.requests.discard(target)
+            self.waiting.subtract(entry.waits)
             del self.order[bisect_left(self.order, (entry.at_ms, target))]
 
 

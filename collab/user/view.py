@@ -67,13 +67,13 @@ def _is_wanted(entry: Entry, query: PageList) -> bool:
 
 def inbox(state: UserState, _query: GetInbox, _context: Context) -> Answer:
     """Return how much waits, in numbers."""
-    kept = [entry for entry in state.items.values() if entry.archived_ms is None]
+    waiting = state.waiting
     return Answer(
         {
-            "unread": sum(entry.unread for entry in kept),
-            "unread_items": sum(entry.unread > 0 for entry in kept),
-            "invitations": sum(entry.standing == "invited" for entry in kept),
-            "requests": sum(entry.is_request for entry in kept),
+            "unread": waiting["unread"],
+            "unread_items": waiting["unread_items"],
+            "invitations": waiting["invitations"],
+            "requests": waiting["requests"],
             "unseen": unseen(state, state.seen_id),
             "asking": state.count_of(RECEIVED),
             "door": state.door,
