@@ -20,8 +20,10 @@ from collab.http import (
     make_http_app,
     notes_routes,
     schema_routes,
+    sign_in_routes,
     webhook_routes,
 )
+from collab.identity import Doorkeeper
 from collab.meeting import MEETING
 from collab.permission.paths import check_routes
 from protocol.allowance import MessageRate
@@ -121,9 +123,17 @@ def http_routes(app: App) -> Sequence[BaseRoute]:
     """Return the routes that need the app; each has its line in ``collab.permission.paths``."""
     return [
         *notes_routes(app.gateway),
+        *_sign_in_routes(app),
         *webhook_routes(app.standing, app.settings.clock_ms),
         *schema_routes(app.settings.kinds),
     ]
+
+
+def _sign_in_routes(app: App) -> Sequence[BaseRoute]:
+    """Return the routes of tickets and guests; none if somebody else knows the users."""
+    if not isinstance(app.identity, Doorkeeper):
+        return ()
+    return sign_in_routes(app.gateway, app.identity, app.system, guests=app.settings.guests)
 
 
 def _route(wire: WireServer, doors: YjsDoors, request: Request) -> WebSocketRoute | None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from collab import messages, notes
-from collab.chat import rules, view
+from collab.chat import handing_over, rules, view
 from collab.chat.commands import (
     AddMember,
     BranchChat,
@@ -87,6 +87,7 @@ CHAT: Final = Kind(
         MemberRemoved: rules.was_removed,
         MemberRoleSet: rules.role_was_set,
         ChatBranched: rules.was_branched,
+        handing_over.MemberMoved: handing_over.was_moved,
         **messages.EVENTS,
         **notes.EVENTS,
         messages.MessagePosted: rules.was_posted,
@@ -98,7 +99,13 @@ CHAT: Final = Kind(
             snapshot=view.state_now,
         ),
         "members": Topic(
-            events=(ChatTransferred, MemberAdded, MemberRemoved, MemberRoleSet),
+            events=(
+                ChatTransferred,
+                MemberAdded,
+                MemberRemoved,
+                MemberRoleSet,
+                handing_over.MemberMoved,
+            ),
             snapshot=view.members_now,
         ),
         "messages": Topic(
@@ -116,7 +123,7 @@ CHAT: Final = Kind(
     settle=notes.settle,
     welcome=rules.welcome,
     revokes=view.revokes,
-    signals={Ring: rules.ring},
+    signals={Ring: rules.ring, handing_over.HandOver: handing_over.hand_over},
     wakes_at=rules.wakes_at,
     audited=noteworthy.CHAT,
 )

@@ -19,6 +19,7 @@ from collab.chat.commands import (
     MemberRemoved,
     MemberRoleSet,
 )
+from collab.chat.handing_over import MemberMoved
 from collab.chat.state import ChatState
 from collab.errors import NotFound
 from collab.kind import RECHECK, Answer, Caller, Context, Put, Remove, Signal, Stamp
@@ -67,8 +68,12 @@ def state_now(state: ChatState, _caller: Caller) -> Mapping[str, Any]:
 
 
 def members_now(state: ChatState, _caller: Caller) -> Mapping[str, Any]:
-    """Return the snapshot of topic ``members``: user id to role."""
-    return {"members": dict(state.members)}
+    """Return the snapshot of topic ``members``: user id to role.
+
+    ``heirs``, if there are any: authors who go on under another id.
+    """
+    heirs = state.messages.heirs
+    return {"members": dict(state.members), **({"heirs": dict(heirs)} if heirs else {})}
 
 
 def needs(state: ChatState, command: Any) -> Mapping[str, Sequence[int]]:
@@ -105,6 +110,8 @@ def signals_of(state: ChatState, event: Any, stamp: Stamp) -> Sequence[Signal]:
         return [_listed(state, user_id, stamp) for user_id in (stamp.by, event.owner_id)]
     if kind is MemberRemoved:
         return [_unlisted(state, event.user_id, stamp)]
+    if kind is MemberMoved:
+        return [_listed(state, event.to_id, stamp), _unlisted(state, event.from_id, stamp)]
     if kind is ChatDeleted:
         return [_unlisted(state, user_id, stamp) for user_id in state.members]
     return ()
@@ -147,6 +154,8 @@ def revokes(state: ChatState, event: Any) -> Sequence[str]:
     kind = type(event)
     if kind is MemberRemoved:
         return [event.user_id]
+    if kind is MemberMoved:
+        return [event.from_id]
     # Whoever came through the public link is known to nobody but the subscriptions: RECHECK.
     if kind is ChatDeleted:
         return [*state.members, RECHECK]

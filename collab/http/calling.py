@@ -45,7 +45,7 @@ _STATUS: Final[Mapping[str, int]] = MappingProxyType(
 
 
 @define(eq=False)
-class _Visitor:
+class Visitor:
     """The connection of one request, as the gateway sees it."""
 
     identity: Identity
@@ -61,7 +61,7 @@ class _Visitor:
 class _HttpCall:
     """One call, from request to answer. Implements ``protocol.gateway.IncomingCall``."""
 
-    connection: _Visitor
+    connection: Visitor
     target: str
     op: str
     args: Mapping[str, Any]
@@ -101,7 +101,7 @@ async def call(
 
     Cancelled: the client has gone; it may have happened.
     """
-    visitor = await _sign_in(gateway, request)
+    visitor = await sign_in(gateway, request)
     key = request.headers.get("idempotency-key")
     with trio.move_on_after(HTTP_CALL_TIMEOUT_S):
         while True:
@@ -121,14 +121,34 @@ async def call(
     raise WireError("deadline_exceeded", "no answer in time; it may have happened")
 
 
-async def _sign_in(gateway: Gateway, request: Request) -> _Visitor:
+async def sign_in(gateway: Gateway, request: Request) -> Visitor:
+    """Return who sends *request*, by its ``Authorization`` header.
+
+    Raises:
+      WireError: there is no token, or it is not good.
+
+    Cancelled: nothing happened.
+    """
+    peer = peer_of(request)
+    return Visitor(await gateway.authenticate(token_of(request), peer), peer)
+
+
+def peer_of(request: Request) -> Peer:
+    """Return where *request* comes from."""
+    client = request.client
+    if client is None:
+        return Peer("", "http")
+    host = f"[{client.host}]" if ":" in client.host else client.host
+    return Peer(f"{host}:{client.port}", "http")
+
+
+def token_of(request: Request) -> str:
+    """Return the token of *request*. Raises: WireError, there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token or len(token) > TOKEN_LEN_MAX:
         raise WireError("unauthenticated", "give a token: Authorization: Bearer TOKEN")
-    client = request.client
-    peer = Peer(f"{client.host}:{client.port}" if client else "", "http")
-    return _Visitor(await gateway.authenticate(token, peer), peer)
+    return token
 
 
 def refusal(error: WireError) -> Response:

@@ -118,7 +118,7 @@ class Doorkeeper:
         if len(token) > TOKEN_LEN_MAX:
             raise self._failed(peer)
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        address = _address_of(peer)
+        address = address_of(peer)
         is_counted = digest not in self._seen
         if is_counted:
             # Taken beforehand, so that many tries at once count as many.
@@ -193,7 +193,7 @@ class Doorkeeper:
             )
 
     def _failed(self, peer: Peer) -> WireError:
-        self._brake(_address_of(peer))
+        self._brake(address_of(peer))
         return refusal()
 
     def _remember(self, digest: bytes) -> None:
@@ -243,7 +243,7 @@ def refusal() -> WireError:
     return WireError(_CODE, CODES[_CODE][1])
 
 
-def _address_of(peer: Peer) -> str:
+def address_of(peer: Peer) -> str:
     """Return what *peer* is counted by: an IPv4 address or an IPv6 site."""
     host = peer.address.rpartition(":")[0].strip("[]")
     try:

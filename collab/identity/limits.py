@@ -37,6 +37,8 @@ GUEST_TTL_S: Final = 30 * 86_400
 GUEST_ID_BYTES: Final = 16
 GUESTS_BURST: Final = 10  # New guests from one address at once,
 GUESTS_PER_S: Final = 1 / 30  # and from then on.
+GUESTS_ADOPTED_MAX: Final = 100  # Remembered of one user; one per device is common.
+CLAIM_BYTES_MAX: Final = 16_384  # A token and some JSON around it.
 
 # Tickets.
 TICKET_TTL_S: Final = 30.0

@@ -73,7 +73,7 @@ def edit(state: HasMessages, command: EditMessage, context: Context) -> Outcome:
       LimitExceeded: it is too large, or was edited too often.
     """
     message = find(state.messages, command.id)
-    if message.author != context.caller.user_id:
+    if not state.messages.is_by(message, context.caller.user_id):
         raise PermissionDenied(command.TAG, context.target)
     _check_alive(message)
     parts = _content(command)
@@ -92,7 +92,7 @@ def delete(state: HasMessages, command: DeleteMessage, context: Context) -> Outc
       PermissionDenied: it is somebody else's.
     """
     message = find(state.messages, command.id)
-    if message.author != context.caller.user_id:
+    if not state.messages.is_by(message, context.caller.user_id):
         raise PermissionDenied(command.TAG, context.target)
     return _deletion(message)
 

@@ -108,6 +108,7 @@ class MessageLog:
     tail_weight: int = 0
     counted: int = 0  # Messages that people were told of,
     counted_ms: int = 0  # and when; see ``counting``.
+    heirs: dict[str, str] = field(factory=dict)  # Author to who that is now; see ``handing_over``.
     seen: dict[str, int] = field(factory=dict)  # Person to the number up to which they surely know.
     cache: dict[int, Message] = field(factory=dict, init=False, eq=False, repr=False)
     replaced: Replaced | None = field(default=None, init=False, eq=False, repr=False)
@@ -141,6 +142,10 @@ class MessageLog:
         for item in items:
             if item.position not in self.cache:
                 self._put(_from_row(item.value))
+
+    def is_by(self, message: Message, user_id: str) -> bool:
+        """Say whether *user_id* wrote *message*, now or under an id of before."""
+        return user_id in (message.author, self.heirs.get(message.author))
 
     def append(self, message: Message) -> None:
         """Add the newest message; let the tail's oldest go when it is over a bound."""

@@ -37,6 +37,7 @@ HTTP: Final[Mapping[tuple[str, str], Demand]] = MappingProxyType(
         ("POST", "/v1/notes/{name}"): "signed_in",
         ("POST", "/v1/tickets"): "signed_in",
         ("POST", "/v1/guests"): "limited",
+        ("POST", "/v1/guests/claim"): "signed_in",
         ("POST", "/v1/webhooks/{name}"): "signed_body",
     }
 )

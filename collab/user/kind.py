@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from collab.kind import Kind, Put, Signal, Stamp, Topic
 from collab.permission.table import permissions_for
-from collab.user import invitations, reading, rules, view
+from collab.user import claiming, invitations, reading, rules, view
 from collab.user.commands import (
     Archive,
     CountItem,
@@ -57,8 +57,10 @@ def _rows(state: UserState, event: Any, _stamp: Stamp) -> Sequence[Put]:
     return profiles.rows(state) if isinstance(event, ProfileSet | AccountSet) else ()
 
 
-def _signals_of(_state: UserState, event: Any, _stamp: Stamp) -> Sequence[Signal]:
-    return connecting.signals_of(event) if isinstance(event, LinkMoved) else ()
+def _signals_of(state: UserState, event: Any, _stamp: Stamp) -> Sequence[Signal]:
+    if isinstance(event, LinkMoved):
+        return connecting.signals_of(event)
+    return claiming.signals_of(state, event)
 
 
 USER: Final = Kind(
@@ -89,6 +91,8 @@ USER: Final = Kind(
         CountItem: reading.count,
         LinkTold: connecting.hear,
         SignedIn: profiles.sign_in,
+        claiming.BeClaimed: claiming.be_claimed,
+        claiming.Adopt: claiming.adopt,
     },
     events={
         ItemListed: rules.listed,
@@ -105,6 +109,8 @@ USER: Final = Kind(
         ConnectionChanged: connecting.changed,
         ProfileSet: profiles.was_set,
         AccountSet: profiles.has_account,
+        claiming.GuestClaimed: claiming.was_claimed,
+        claiming.GuestAdopted: claiming.has_adopted,
     },
     topics={
         "list": Topic(
@@ -121,7 +127,8 @@ USER: Final = Kind(
         ),
         "notices": Topic(events=(NoticeAdded, NoticesSeen), snapshot=noticing.snapshot),
         "connections": Topic(events=(ConnectionChanged,), snapshot=connected.snapshot),
-        "profile": Topic(events=(ProfileSet, AccountSet, DoorSet), snapshot=profiles.snapshot),
+        "profile": Topic(events=(ProfileSet, AccountSet, DoorSet, *claiming.EVENTS),
+           , snapshot=profiles.snapshot),
     },
     role_of=rules.role_of,
     permissions=permissions_for("user"),
