@@ -40,7 +40,7 @@ async def send(
 
 
 async def test_it_counts_once(server: Served) -> None:
-    """[G3.1] 202, and 409 for the same one again, of both formats."""
+    """[P7.1] 202, and 409 for the same one again, of both formats."""
     for name, post in (
         ("workos", workos(workos_membership())),
         ("clerk", clerk(clerk_membership())),
@@ -51,7 +51,7 @@ async def test_it_counts_once(server: Served) -> None:
 async def test_every_refusal_looks_the_same(
     server: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """[G3.2] Wrong signature, stale, too large, unreadable, another issuer's, no such name."""
+    """[P7.2] Wrong signature, stale, too large, unreadable, another issuer's, no such name."""
     caplog.set_level(logging.DEBUG)
     good = workos(workos_membership())
     refused = [
@@ -74,13 +74,13 @@ async def test_every_refusal_looks_the_same(
 
 
 async def test_only_posts_are_taken(server: Served) -> None:
-    """[G3.3] Other methods are no webhooks."""
+    """[P7.3] Other methods are no webhooks."""
     good = workos(workos_membership())
     assert (await send(server, good, method="PUT")).status == 405
 
 
 async def test_bytes_count_as_they_come(server: Served) -> None:
-    """[G3.4] The signature is over the raw body, however its JSON is written."""
+    """[P7.4] The signature is over the raw body, however its JSON is written."""
     spaced = b'{ "id":"e", "event" :"user.deleted",\n "created_at":"2027-01-15T08:00:00.000Z",'
     body = spaced + b' "data": {"id":"us\\u0065r_1", "more": 1e3} }'
     assert (await send(server, workos({}, body=body))).status == 202

@@ -50,7 +50,7 @@ def change(name: str, role: str | None = None, *, org: bool = True, at: int = NO
     ],
 )
 def test_events_of_workos_are_understood(told: Mapping[str, Any], expected: list[Change]) -> None:
-    """[G1.1] Memberships, users, sessions; everything else is no change."""
+    """[P5.1] Memberships, users, sessions; everything else is no change."""
     assert changes("workos", workos(told)) == expected
 
 
@@ -74,13 +74,13 @@ def test_events_of_workos_are_understood(told: Mapping[str, Any], expected: list
     ],
 )
 def test_events_of_clerk_are_understood(told: Mapping[str, Any], expected: list[Change]) -> None:
-    """[G1.1] The same of the other issuer, whose roles begin with ``org:``."""
+    """[P5.1] The same of the other issuer, whose roles begin with ``org:``."""
     assert changes("clerk", clerk(told)) == expected
 
 
 @pytest.mark.parametrize("name", ["workos", "clerk"])
 def test_a_signature_covers_every_byte(name: str) -> None:
-    """[G1.2] One bit of the body or of a header changed, or another secret: not genuine."""
+    """[P5.2] One bit of the body or of a header changed, or another secret: not genuine."""
     rng = random.Random(11)
     make, told = (workos, workos_membership()) if name == "workos" else (clerk, clerk_membership())
     good = make(told)
@@ -109,7 +109,7 @@ def test_a_signature_covers_every_byte(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["workos", "clerk"])
 def test_a_delivery_is_fresh_for_five_minutes_either_way(name: str) -> None:
-    """[G1.3] The signed time decides; clocks may differ by as much."""
+    """[P5.3] The signed time decides; clocks may differ by as much."""
     make, told = (workos, workos_membership()) if name == "workos" else (clerk, clerk_membership())
     for off_ms in (-DELIVERY_WINDOW_MS, 0, DELIVERY_WINDOW_MS):
         assert changes(name, make(told), NOW_MS + off_ms)
@@ -134,7 +134,7 @@ def test_a_delivery_is_fresh_for_five_minutes_either_way(name: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_signed_and_makes_no_sense_is_refused(body: bytes) -> None:
-    """[G1.4] Also from the issuer itself: nothing of it is guessed."""
+    """[P5.4] Also from the issuer itself: nothing of it is guessed."""
     for name, post in (("workos", workos({}, body=body)), ("clerk", clerk({}, body=body))):
         if body:
             with pytest.raises(NotGenuine):
@@ -153,14 +153,14 @@ def test_what_is_signed_and_makes_no_sense_is_refused(body: bytes) -> None:
     ],
 )
 def test_headers_of_any_form_are_only_refused(headers: dict[str, str]) -> None:
-    """[G1.4] Whoever sends what: the answer is the same."""
+    """[P5.4] Whoever sends what: the answer is the same."""
     for name in RECEIVERS:
         with pytest.raises(NotGenuine):
             changes(name, Post(headers, b"{}"))
 
 
 def test_settings_name_the_issuer_its_format_and_a_file(tmp_path: Path) -> None:
-    """[G1.5] The secret stands in a file; no message and no ``repr`` quotes it."""
+    """[P5.5] The secret stands in a file; no message and no ``repr`` quotes it."""
     secret = tmp_path / "clerk.secret"
     secret.write_text("whsec_YSBzZWNyZXQgdGhhdCBpcyBsb25nIGVub3VnaA==\n")
     receivers = parse_receivers([f"acme=clerk:{secret}", f"workos=workos:{secret}"])

@@ -47,7 +47,7 @@ class Client:
 
 
 async def test_every_connection_of_whoever_is_removed_ends() -> None:
-    """[G2.2] The wire's and a Yjs client's, idle or reading, right after the webhook."""
+    """[P6.2] The wire's and a Yjs client's, idle or reading, right after the webhook."""
     settings = AppSettings(identity=Claimed(), webhooks=RECEIVERS, clock_ms=lambda: NOW_MS)
     async with served(settings=settings) as server:
         await server.app.do("chat:c", CreateChat(title="t"), user_id=USER)

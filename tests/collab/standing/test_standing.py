@@ -38,7 +38,7 @@ async def _scheduled(house: House) -> FakeClient:
 async def test_a_demotion_ends_the_streams_that_only_the_role_allowed(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
 ) -> None:
-    """[G2.1] In the very turn in which it counts; what is allowed still goes on."""
+    """[P6.1] In the very turn in which it counts; what is allowed still goes on."""
     async with a_house() as house:
         owner = await _scheduled(house)
         boss = await house.client(token(BOSS))
@@ -67,7 +67,7 @@ async def test_a_demotion_ends_the_streams_that_only_the_role_allowed(
 async def test_a_removal_ends_the_connections_of_the_user_and_of_nobody_else(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
 ) -> None:
-    """[G2.2] Idle ones too, within 250 ms; the token that opened them opens none any more."""
+    """[P6.2] Idle ones too, within 250 ms; the token that opened them opens none any more."""
     async with a_house() as house:
         ben = await house.client(token("workos:ben"))
         reading, idle = [await house.client(token(BOSS)) for _ in range(2)]
@@ -92,7 +92,7 @@ async def test_a_removal_ends_the_connections_of_the_user_and_of_nobody_else(
 async def test_who_leaves_an_organisation_keeps_what_is_their_own(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
 ) -> None:
-    """[G2.3] Nothing of the organisation counts; the connection, and their own chats, stay."""
+    """[P6.3] Nothing of the organisation counts; the connection, and their own chats, stay."""
     async with a_house() as house:
         await _scheduled(house)
         boss = await house.client(token(BOSS))
@@ -106,7 +106,7 @@ async def test_who_leaves_an_organisation_keeps_what_is_their_own(
 
 
 async def test_what_was_told_counts_after_a_restart(tmp_path: Path) -> None:
-    """[G2.4] The ledger too: what was heard before is heard before."""
+    """[P6.4] The ledger too: what was heard before is heard before."""
     post = workos(workos_event("user.deleted", {"id": "user_1"}))
     async with a_house(tmp_path) as house:
         await house.tell(post)
@@ -117,7 +117,7 @@ async def test_what_was_told_counts_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_a_delivery_counts_once_and_an_old_one_undoes_nothing() -> None:
-    """[G2.5] The same one again, the same event sent later, and an older one that comes late."""
+    """[P6.5] The same one again, the same event sent later, and an older one that comes late."""
     async with a_house() as house:
         promoted = workos_membership(role="admin", at_ms=NOW_MS - 9_000, event_id="event_a")
         demoted = workos(workos_membership(at_ms=NOW_MS - 5_000, event_id="event_b"))
@@ -134,7 +134,7 @@ async def test_a_delivery_counts_once_and_an_old_one_undoes_nothing() -> None:
 
 
 async def test_a_token_from_after_the_change_knows_better() -> None:
-    """[G2.6] What was told counts against older tokens only."""
+    """[P6.6] What was told counts against older tokens only."""
     async with a_house() as house:
         await _scheduled(house)
         await house.tell(workos(workos_membership()))
@@ -145,7 +145,7 @@ async def test_a_token_from_after_the_change_knows_better() -> None:
 
 
 async def test_what_an_issuer_changes_is_in_the_audit_log() -> None:
-    """[G2.7] Who told it, of whom, which role; in the transaction in which it counts."""
+    """[P6.7] Who told it, of whom, which role; in the transaction in which it counts."""
     async with a_house() as house:
         await house.tell(workos(workos_membership()))
         (record,) = await house.app.store.audit_page(AuditFilter(action="standing.change"))
@@ -156,7 +156,7 @@ async def test_what_an_issuer_changes_is_in_the_audit_log() -> None:
 
 
 async def test_the_ledger_is_bounded_and_forgets_only_what_time_refuses() -> None:
-    """[G2.8] Full, it takes nothing more; when windows have passed it is empty again."""
+    """[P6.8] Full, it takes nothing more; when windows have passed it is empty again."""
     async with a_house() as house:
         ref = house.app.system.ref("standing", "workos")
         change = Change(user_id=BOSS, at_ms=1, org_id="workos:o", role="member")
@@ -171,7 +171,7 @@ async def test_the_ledger_is_bounded_and_forgets_only_what_time_refuses() -> Non
 
 
 async def test_nobody_reaches_it_over_the_wire() -> None:
-    """[G2.9] It has no operation, and its messages are none."""
+    """[P6.9] It has no operation, and its messages are none."""
     async with a_house() as house:
         boss = await house.client(token(BOSS))
         for number, op in enumerate((Hear.TAG, TellAll.TAG, "standing.heard")):
@@ -184,7 +184,7 @@ async def test_nobody_reaches_it_over_the_wire() -> None:
 
 
 def test_a_person_without_an_organisation_is_left_alone() -> None:
-    """[G2.3] A role somewhere else is none here."""
+    """[P6.3] A role somewhere else is none here."""
     standings = Standings()
     standings.apply([Change(user_id="a", at_ms=5, org_id="o", role="admin")])
     plain, other = Caller("a"), Caller("a", org_id="p", org_role="member")
