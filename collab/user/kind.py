@@ -127,8 +127,9 @@ USER: Final = Kind(
         ),
         "notices": Topic(events=(NoticeAdded, NoticesSeen), snapshot=noticing.snapshot),
         "connections": Topic(events=(ConnectionChanged,), snapshot=connected.snapshot),
-        "profile": Topic(events=(ProfileSet, AccountSet, DoorSet, *claiming.EVENTS),
-           , snapshot=profiles.snapshot),
+        "profile": Topic(
+            events=(ProfileSet, AccountSet, DoorSet, *claiming.EVENTS), snapshot=profiles.snapshot
+        ),
     },
     role_of=rules.role_of,
     permissions=permissions_for("user"),

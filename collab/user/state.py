@@ -91,8 +91,6 @@ class UserState:
     seen_id: int = 0  # The newest notice that was seen.
     claimed_by: str | None = None  # Of a guest: who it is, since they signed in.
     guests: list[str] = field(factory=list)  # Who this user was before; the newest last.
-    claimed_by: str | None = None  # Of a guest: who it is, since they signed in.
-    guests: list[str] = field(factory=list)  # Who this user was before; the newest last.
     # These follow from the items, so they are no part of a snapshot.
     order: list[tuple[int, str]] = field(init=False, eq=False, repr=False)  # Oldest first.
     pins: set[str] = field(init=False, eq=False, repr=False)
