@@ -72,6 +72,7 @@ TRANSCRIPT_RANGE_LINES_MAX: Final = 1_000
 # Users.
 USER_ITEMS_MAX: Final = 20_000  # Meetings and chats listed for one person.
 USER_UNLISTED_MAX: Final = 4_096  # Versions remembered of what was unlisted, against late signals.
+USER_SCANNED_MAX: Final = 2_000  # Items looked at for one page: 1 ms.
 USER_PINS_MAX: Final = 100  # All of them are in the list's snapshot.
 USER_REQUESTS_MAX: Final = 200  # Invitations by strangers; the oldest gives way to a new one.
 STRUCK_MAX: Final = 1_000  # Open invitations that go with one block.

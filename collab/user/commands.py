@@ -148,6 +148,8 @@ class SetDoor:
 class PageList:
     """My meetings and chats, newest first. ``before`` is the ``cursor`` of the page before.
 
+    A page may hold fewer than ``limit``, or none, while there is ``more``.
+
     ``kind``: only these. ``is_archived``: the archived ones instead of the others. ``is_pinned``,
     ``is_unread``, ``is_request``: only those that are, or are not. ``standing``: invitations, or
     what I am in.

@@ -12,6 +12,7 @@ from typing import Any
 
 from collab.errors import BadRequest
 from collab.kind import Answer, Caller, Context
+from collab.limits import USER_SCANNED_MAX
 from collab.user.commands import GetInbox, PageList
 from collab.user.connections.link import RECEIVED
 from collab.user.notices.rules import unseen
@@ -44,13 +45,17 @@ def _page(state: UserState, query: PageList) -> Mapping[str, Any]:
     order = state.order
     at = len(order) if query.before is None else bisect_left(order, _place(query.before))
     found: list[dict[str, Any]] = []
-    for n in range(at - 1, -1, -1):
+    last = max(at - USER_SCANNED_MAX, 0)
+    for n in range(at - 1, last - 1, -1):
         target = order[n][1]
         entry = state.items[target]
         if _is_wanted(entry, query):
             if len(found) == query.limit:
-                return {"items": found, "more": True, "cursor": _cursor(found[-1])}
+                place = _cursor(found[-1]["at_ms"], found[-1]["target"])
+                return {"items": found, "more": True, "cursor": place}
             found.append(entry.plain(target))
+    if last:  # Few of these are wanted: the others must wait for the next page, not the server.
+        return {"items": found, "more": True, "cursor": _cursor(*order[last])}
     return {"items": found, "more": False, "cursor": None}
 
 
@@ -59,7 +64,7 @@ def _is_wanted(entry: Entry, query: PageList) -> bool:
         (entry.archived_ms is not None) == query.is_archived
         and query.kind in (None, entry.kind)
         and query.is_pinned in (None, entry.pinned_ms is not None)
-        and query.is_unread in (None, entry.unread > 0)
+        and (query.is_unread is None or query.is_unread == (entry.unread > 0))
         and query.is_request in (None, entry.is_request)
         and query.standing in (None, entry.standing)
     )
@@ -81,8 +86,8 @@ def inbox(state: UserState, _query: GetInbox, _context: Context) -> Answer:
     )
 
 
-def _cursor(item: Mapping[str, Any]) -> str:
-    return f"{item['at_ms']}:{item['target']}"
+def _cursor(at_ms: int, target: str) -> str:
+    return f"{at_ms}:{target}"
 
 
 def _place(cursor: str) -> tuple[int, str]:

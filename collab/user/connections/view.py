@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collab.kind import Answer, Caller, Context, Reader
@@ -16,7 +16,13 @@ from collab.user.state import UserState
 
 def snapshot(state: UserState, _caller: Caller) -> Mapping[str, Any]:
     """Return the first page of each standing, without cards: ``{standing: {"people", "more"}}``."""
-    return {standing: _page(state, standing, None, PAGE_LIMIT_DEFAULT) for standing in STANDINGS}
+    people: dict[str, list[str]] = {standing: [] for standing in STANDINGS}
+    for user_id, link in state.links.items():
+        people[link.standing].append(user_id)
+    return {
+        standing: _page(state, sorted(user_ids), standing, None, PAGE_LIMIT_DEFAULT)
+        for standing, user_ids in people.items()
+    }
 
 
 def page(state: UserState, query: PageConnections, _context: Context) -> Answer:
@@ -24,7 +30,8 @@ def page(state: UserState, query: PageConnections, _context: Context) -> Answer:
 
     Whom one asked has not agreed to show anything yet, and whom one blocked has nothing to show.
     """
-    found = _page(state, query.standing, query.after, query.limit)
+    user_ids = sorted(who for who, link in state.links.items() if link.standing == query.standing)
+    found = _page(state, user_ids, query.standing, query.after, query.limit)
     if query.standing not in (CONNECTED, RECEIVED):
         return Answer(found)
 
@@ -37,8 +44,9 @@ def page(state: UserState, query: PageConnections, _context: Context) -> Answer:
     return Answer(read=read)
 
 
-def _page(state: UserState, standing: str, after: str | None, limit: int) -> dict[str, Any]:
-    user_ids = sorted(who for who, link in state.links.items() if link.standing == standing)
+def _page(
+    state: UserState, user_ids: Sequence[str], standing: str, after: str | None, limit: int
+) -> dict[str, Any]:
     first = 0 if after is None else bisect_right(user_ids, after)
     chosen = user_ids[first : first + limit]
     return {

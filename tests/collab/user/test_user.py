@@ -299,6 +299,24 @@ def test_pages_stay_stable_while_the_list_changes(
     assert [t for t in found if t not in moved] == [t for _, t in still if t not in moved]
 
 
+async def test_a_page_looks_at_so_many_items(
+    mine: Stage[UserState], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[U6.5] Where few are wanted a page is short, or empty, and leads on; nothing is left out."""
+    monkeypatch.setattr("collab.user.view.USER_SCANNED_MAX", 3)
+    for n in range(10):
+        mine.receive(item(f"chat:{n}", 1, at_ms=n))
+    mine.do("ann", Archive(target="chat:1"))
+    mine.do("ann", Archive(target="chat:8"))
+    pages: list[list[str]] = []
+    cursor: str | None = None
+    while not pages or cursor is not None:
+        page = await mine.look("ann", PageList(is_archived=True, before=cursor))
+        pages.append(targets(page))
+        cursor = page["cursor"]
+    assert pages == [["chat:8"], [], ["chat:1"], []]
+
+
 def test_the_snapshot_is_the_first_page_and_the_pins(mine: Stage[UserState]) -> None:
     """[U6.6] A subscriber sees the newest items, all pinned ones, and whether there is more."""
     for n in range(PAGE_LIMIT_DEFAULT + 1):
