@@ -36,6 +36,8 @@ _COMMANDS: Final = (
         "collab token --user ann",
         "collab token --user ann --ttl 86400 --data /var/lib/collab",
         "collab token --user ann --org acme --role admin",
+        "collab token --user bot --scope meeting:transcript.append",
+        "collab token --guest",
     ),
     (
         "call",
