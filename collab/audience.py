@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from actors import Hub, Item, PresenceBoard, Record
 from collab.envelope import Entry, EventCodec, Shown
-from collab.following import PRESENCE_TOPIC, Follower
+from collab.following import NEW_TOKEN_FORBIDS, PRESENCE_TOPIC, Follower
 from collab.kind import RECHECK, Caller, Kind
 from collab.limits import PRESENCE_INTERVAL_S, RING_BYTES_MAX, RING_EVENTS_MAX
 from collab.surroundings import Surroundings
@@ -63,14 +63,22 @@ class Audience:
     def join(
         self, caller: Caller, subscription: Subscription, first_answer: Callable[[], None]
     ) -> Callable[[], None]:
-        """Return the effect that answers and attaches: what is published next comes next."""
+        """Return the effect that answers and attaches: what is published next comes next.
+
+        A fresh token may have come since *caller* asked: then it is the one that counts.
+        """
         self._joining.append((caller, subscription))
 
         def attach() -> None:
             if subscription.over:
                 return
+            memo = subscription.connection.memo  # The gateway's: identity, and the caller it makes.
+            speaker: Caller = caller if memo is None else memo[1]
+            if speaker is not caller and not self.may_follow(speaker, subscription.topics):
+                subscription.fail(WireError("permission_denied", NEW_TOKEN_FORBIDS))
+                return
             hub, presence = self._channels()
-            follower = Follower(self, caller, subscription, hub, presence, self._around.followers)
+            follower = Follower(self, speaker, subscription, hub, presence, self._around.followers)
             follower.attach(first_answer)
 
         return attach

@@ -9,7 +9,7 @@ synchronous turn (read the ring, go live, deliver), so nothing falls in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from actors import Flush, Hub, Item, Journal, PresenceBoard, Record
 from collab.envelope import Shown
@@ -24,6 +24,7 @@ from protocol.limits import (
 )
 
 PRESENCE_TOPIC = "presence"
+NEW_TOKEN_FORBIDS: Final = "your new token does not allow this"
 
 
 def _nbytes(items: Sequence[Item]) -> int:
@@ -159,7 +160,7 @@ class Follower:
         """The connection's token was refreshed: go on as *caller*, if they still may."""
         self.caller = caller
         if not self._actor.may_follow(caller, self.subscription.topics):
-            self.end(WireError("permission_denied", "your new token does not allow this"))
+            self.end(WireError("permission_denied", NEW_TOKEN_FORBIDS))
 
     def end(self, error: WireError) -> None:
         """The server ends it: the client is told why, and gets nothing more."""

@@ -144,6 +144,29 @@ async def test_a_token_with_fewer_rights_ends_the_streams_it_does_not_cover() ->
         assert not any(isinstance(message, Events) for message in got)
 
 
+async def test_who_asks_with_an_old_token_is_answered_by_the_new_one() -> None:
+    """[V3.8] A subscription on its way while the token is replaced is judged by the fresh one."""
+    async with wired() as server:
+        owner = await server.client("own", org_role="member")
+        owner.send(Call(ref=1, target="meeting:m", op="meeting.schedule", args={"title": "t"}))
+        await owner.receive()
+        admin = await server.client("adm", org_role="admin")
+        held = HeldStore(server)
+        # While this is being stored the subscription waits for its turn.
+        owner.send(Call(ref=2, target="meeting:m", op="meeting.update", args={"title": "u"}))
+        await held.reached.wait()
+        admin.send(Subscribe(ref=1, target="meeting:m", topics=("participants", "state")))
+        await trio.testing.wait_all_tasks_blocked()
+        admin.send(Auth(ref=2, token=server.token("adm", org_role="member")))
+        await trio.testing.wait_all_tasks_blocked()
+        held.go_on.set()
+        got = await admin.receive_all()
+        assert not any(isinstance(message, Snapshot) for message in got)
+        assert [message.code for message in got if isinstance(message, Error)] == [
+            "permission_denied"
+        ]
+
+
 async def test_presence_is_for_those_who_may_know_who_is_in() -> None:
     """[V3.9] A reader by link learns nobody's name through presence, and is not shown there."""
     async with wired() as server:

@@ -69,7 +69,8 @@ class Wiretap:
 
     user: str
     subprotocol: str
-    ops: dict[int, tuple[str, str]] = field(factory=dict)  # Open calls: ref -> target, op.
+    # Open calls: ref -> target, op, and the roles of the tokens that counted when it came.
+    ops: dict[int, tuple[str, str, frozenset[str]]] = field(factory=dict)
     topics: dict[str, frozenset[str]] = field(factory=dict)  # Subscribed to, by target.
     org_roles: frozenset[str] = frozenset()  # That count: two while a token is being looked at.
     frames: Unframer = field(factory=Unframer)
@@ -192,7 +193,7 @@ class Judge:
         """A server hands over a message of a client."""
         message = decode(payload, tap.subprotocol)
         if type(message) is Call:
-            tap.ops[message.ref] = (message.target, message.op)
+            tap.ops[message.ref] = (message.target, message.op, tap.org_roles)
             call = (tap.user, message.target, message.op, message.key)
             self._called_as[call] = self._called_as.get(call, frozenset()) | tap.org_roles
         elif type(message) is Hello:
@@ -225,7 +226,7 @@ class Judge:
 
     def _saw_reply(self, tap: Wiretap, reply: Reply) -> None:
         tap.is_judged(reply.ref, is_taken=True)
-        target, op = tap.ops.pop(reply.ref, ("", ""))
+        target, op, org_roles = tap.ops.pop(reply.ref, ("", "", tap.org_roles))
         if not target:
             return  # To a fresh token.
         history = self.history(target)
@@ -236,7 +237,7 @@ class Judge:
                 newest = max([message["id"], *message["edits"]])
                 self._check_durable(target, newest, "page of messages")
         if op in _READS:
-            self._check_access(tap, history, op, 0, f"answer to {op}")
+            self._check_access(tap, history, op, 0, f"answer to {op}", org_roles=org_roles)
 
     def _saw_events(self, tap: Wiretap, events: Events) -> None:
         history, since = self.history(events.target), self._known_before(events.target)
@@ -269,15 +270,24 @@ class Judge:
             self.fault("S1.1", f"{what} at {target} {seq}, durable is {self.history(target).seq}")
 
     def _check_access(
-        self, tap: Wiretap, history: History, action: str, seq: int, what: str
+        self,
+        tap: Wiretap,
+        history: History,
+        action: str,
+        seq: int,
+        what: str,
+        *,
+        org_roles: frozenset[str] = frozenset(),
     ) -> None:
         """Whoever is sent something must be permitted by the state it shows, or by a newer one.
 
-        Never by one older than what the server knew to be durable before this moment.
+        Never by one older than what the server knew to be durable before this moment. *org_roles*
+        of tokens that may be replaced by now count as well: a call is judged by that which it
+        came with.
         """
         since = max(self._known_before(history.target), seq)
         if not history.is_permitted(
-            tap.user, action, org_roles=tap.org_roles, since=since, until=history.seq
+            tap.user, action, org_roles=tap.org_roles | org_roles, since=since, until=history.seq
         ):
             who = f"{tap.user} ({', '.join(sorted(tap.org_roles))})"
             self.fault("S1.5", f"{what} of {history.target} sent to {who}, out since {since}")

@@ -54,8 +54,8 @@ def believe_the_first_token() -> AbstractContextManager[None]:
     """Who speaks on a connection is found out once."""
 
     def make(caller_on: Any) -> Any:
-        def fixed(connection: Any) -> Any:
-            return caller_on(connection) if connection.memo is None else connection.memo[1]
+        def fixed(connection: Any, *rest: Any) -> Any:
+            return caller_on(connection, *rest) if connection.memo is None else connection.memo[1]
 
         return fixed
 
