@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from collab.following import PRESENCE_TOPIC
 from collab.schema.contract import Contract, KindShown, Operation, event_of
 from protocol.messages import Call, Events, Reset, Snapshot, Subscribe
 from protocol.schema import CLIENT_MESSAGE, DRAFT, SERVER_MESSAGE, message_name, ref_to
@@ -118,8 +119,8 @@ def _calls(kind: KindShown) -> list[Schema]:
 
 
 def _subscriptions(kind: KindShown) -> list[Schema]:
-    names = [topic.name for topic in kind.topics]
-    return [_case(kind, {"topics": {"items": {"enum": names}}})] if names else []
+    names = [*(topic.name for topic in kind.topics), PRESENCE_TOPIC]
+    return [_case(kind, {"topics": {"items": {"enum": names}}})]
 
 
 def _event_frames(kind: KindShown) -> list[Schema]:

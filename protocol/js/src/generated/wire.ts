@@ -1265,6 +1265,13 @@ export interface MemberRoleSet {
   role: string;
 }
 
+/** A member goes on as *to_id*, who has *role*: the higher one, if both were members. */
+export interface MemberMoved {
+  from_id: string;
+  to_id: string;
+  role: string;
+}
+
 /** User id to role. */
 export interface MembersSnapshot {
   members: Record<string, "owner" | "editor" | "viewer">;
@@ -1446,6 +1453,8 @@ export interface ConnectionsUnblockArgs {
 
 /**
  * My meetings and chats, newest first. `before` is the `cursor` of the page before.
+ *
+ * A page may hold fewer than `limit`, or none, while there is `more`.
  *
  * `kind`: only these. `is_archived`: the archived ones instead of the others. `is_pinned`,
  * `is_unread`, `is_request`: only those that are, or are not. `standing`: invitations, or
@@ -1711,6 +1720,16 @@ export interface DoorSet {
   who: string;
 }
 
+/** This guest is *user_id*, for good. */
+export interface GuestClaimed {
+  user_id: string;
+}
+
+/** *guest_id* was this user, before signing in. */
+export interface GuestAdopted {
+  guest_id: string;
+}
+
 /** Query: the newest entries that fit every word given, newest first; `next` pages on. */
 export interface AuditPageArgs {
   user_id?: string | null;
@@ -1912,6 +1931,137 @@ export interface QuotaInherited {
   remaining: number;
 }
 
+/** Keep a key for a provider, instead of the one before. Answered with its fingerprint. */
+export interface KeysSetArgs {
+  provider: string;
+  secret: string;
+}
+
+/** Forget the key for a provider. Without one nothing changes. */
+export interface KeysRemoveArgs {
+  provider: string;
+}
+
+/** For which providers there are keys, with fingerprints. */
+export type KeysListArgs = Record<string, never>;
+
+/** There is a new key for a provider. Comes after its `KeySealed`. */
+export interface KeySet {
+  provider: string;
+  fingerprint: string;
+}
+
+/** There is no key for a provider any more. */
+export interface KeyRemoved {
+  provider: string;
+}
+
+/** Set a preference, or take it away (`value=None`). What clients name and mean is theirs. */
+export interface PreferencesSetArgs {
+  name: string;
+  value: boolean | number | string | null;
+}
+
+/** Put a model among one's favourites, at the end, or take it out (`on: false`). */
+export interface ModelsFavourArgs {
+  model: string;
+  on?: boolean;
+}
+
+/** Hide a model from one's lists, or show it again (`on: false`). */
+export interface ModelsHideArgs {
+  model: string;
+  on?: boolean;
+}
+
+/** What assistants are told in all of one's chats that have no prompt of their own. */
+export interface PromptSetArgs {
+  text: string;
+}
+
+/** Begin a group of chats. Answered with `{"id"}`. */
+export interface ProjectsCreateArgs {
+  name: string;
+}
+
+/** Give it another name. */
+export interface ProjectsRenameArgs {
+  id: string;
+  name: string;
+}
+
+/** End a project; its chats stay, in none. */
+export interface ProjectsRemoveArgs {
+  id: string;
+}
+
+/**
+ * Put a chat into a project, out of the one it was in, or into none (`id=None`).
+ *
+ * A project is one person's view, like a pin: nobody else's chat moves.
+ */
+export interface ProjectsPlaceArgs {
+  chat: string;
+  id?: string | null;
+}
+
+/** Say what one thinks of a message in a chat that one may read; again: instead of before. */
+export interface FeedbackGiveArgs {
+  chat: string;
+  message_id: number;
+  rating: "up" | "down";
+  text?: string;
+}
+
+/** Everything but feedback. */
+export type PreferencesGetArgs = Record<string, never>;
+
+/** One's own feedback, newest first: `{"feedback", "more"}`; `before` is a `seq`. */
+export interface FeedbackPageArgs {
+  before?: number | null;
+  limit?: number;
+}
+
+/** A preference is this, or no more (null). */
+export interface PreferenceSet {
+  name: string;
+  value: boolean | number | string | null;
+}
+
+/** A model is, or is not, among the favourites. */
+export interface ModelFavoured {
+  model: string;
+  on: boolean;
+}
+
+/** A model is, or is not, hidden. */
+export interface ModelHidden {
+  model: string;
+  on: boolean;
+}
+
+/** The prompt for assistants; empty: none. */
+export interface PromptSet {
+  text: string;
+}
+
+/** There is a project of that name: a new one, or one that had another. */
+export interface ProjectNamed {
+  id: string;
+  name: string;
+}
+
+/** A project is no more; its chats are in none. */
+export interface ProjectRemoved {
+  id: string;
+}
+
+/** A chat is in a project, or in none (null). */
+export interface ChatPlaced {
+  chat: string;
+  id: string | null;
+}
+
 /** Something that happened, as subscribers get it. `by` is a user's id. */
 export interface EventOf<Topic extends string, Type extends string, Data> {
   seq: number;
@@ -2006,6 +2156,21 @@ export interface Commands {
   };
   quota: {
   };
+  keys: {
+    "keys.set": { args: KeysSetArgs; answer: unknown };
+    "keys.remove": { args: KeysRemoveArgs; answer: unknown };
+  };
+  preferences: {
+    "preferences.set": { args: PreferencesSetArgs; answer: unknown };
+    "models.favour": { args: ModelsFavourArgs; answer: unknown };
+    "models.hide": { args: ModelsHideArgs; answer: unknown };
+    "prompt.set": { args: PromptSetArgs; answer: unknown };
+    "projects.create": { args: ProjectsCreateArgs; answer: unknown };
+    "projects.rename": { args: ProjectsRenameArgs; answer: unknown };
+    "projects.remove": { args: ProjectsRemoveArgs; answer: unknown };
+    "projects.place": { args: ProjectsPlaceArgs; answer: unknown };
+    "feedback.give": { args: FeedbackGiveArgs; answer: unknown };
+  };
 }
 
 /** What only reads. */
@@ -2065,6 +2230,13 @@ export interface Queries {
   };
   quota: {
     "quota.get": { args: QuotaGetArgs; answer: unknown };
+  };
+  keys: {
+    "keys.list": { args: KeysListArgs; answer: unknown };
+  };
+  preferences: {
+    "preferences.get": { args: PreferencesGetArgs; answer: unknown };
+    "feedback.page": { args: FeedbackPageArgs; answer: unknown };
   };
 }
 
@@ -2135,7 +2307,8 @@ export interface Topics {
         | EventOf<"members", "chat.transferred", ChatTransferred>
         | EventOf<"members", "member.added", MemberAdded>
         | EventOf<"members", "member.removed", MemberRemoved>
-        | EventOf<"members", "member.role_set", MemberRoleSet>;
+        | EventOf<"members", "member.role_set", MemberRoleSet>
+        | EventOf<"members", "member.moved", MemberMoved>;
     };
     messages: {
       snapshot: MessagesSnapshot;
@@ -2188,7 +2361,9 @@ export interface Topics {
       event:
         | EventOf<"profile", "profile.changed", ProfileSet>
         | EventOf<"profile", "account.changed", AccountSet>
-        | EventOf<"profile", "user.door_set", DoorSet>;
+        | EventOf<"profile", "user.door_set", DoorSet>
+        | EventOf<"profile", "guest.claimed", GuestClaimed>
+        | EventOf<"profile", "guest.adopted", GuestAdopted>;
     };
   };
   audit: {
@@ -2224,6 +2399,27 @@ export interface Topics {
         | EventOf<"quota", "quota.day_began", QuotaDayBegan>
         | EventOf<"quota", "quota.moved", QuotaMoved>
         | EventOf<"quota", "quota.inherited", QuotaInherited>;
+    };
+  };
+  keys: {
+    keys: {
+      snapshot: unknown;
+      event:
+        | EventOf<"keys", "key.set", KeySet>
+        | EventOf<"keys", "key.removed", KeyRemoved>;
+    };
+  };
+  preferences: {
+    preferences: {
+      snapshot: unknown;
+      event:
+        | EventOf<"preferences", "preference.set", PreferenceSet>
+        | EventOf<"preferences", "model.favoured", ModelFavoured>
+        | EventOf<"preferences", "model.hidden", ModelHidden>
+        | EventOf<"preferences", "prompt.changed", PromptSet>
+        | EventOf<"preferences", "project.named", ProjectNamed>
+        | EventOf<"preferences", "project.removed", ProjectRemoved>
+        | EventOf<"preferences", "project.chat_placed", ChatPlaced>;
     };
   };
 }
@@ -2301,6 +2497,20 @@ export const KINDS = {
     repeatable: [],
     queries: ["quota.get"],
     topics: ["quota"],
+    batched: [],
+  },
+  keys: {
+    commands: ["keys.set", "keys.remove"],
+    repeatable: [],
+    queries: ["keys.list"],
+    topics: ["keys"],
+    batched: [],
+  },
+  preferences: {
+    commands: ["preferences.set", "models.favour", "models.hide", "prompt.set", "projects.create", "projects.rename", "projects.remove", "projects.place", "feedback.give"],
+    repeatable: [],
+    queries: ["preferences.get", "feedback.page"],
+    topics: ["preferences"],
     batched: [],
   },
 } as const;
