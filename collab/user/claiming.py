@@ -3,7 +3,8 @@
 ::
 
     user:GUEST   user.be_claimed  ->  guest.claimed   ── chat.hand_over ──>  every chat of the guest
-                                          └─────────── user.adopt ────────>  user:USER
+                                          ├─────────── user.adopt ────────>  user:USER
+                                          └─────────── quota.move ────────>  quota:GUEST
 
 The claim is one event of the guest's own actor, durable before it is answered; the rest follows by
 signals, which are sent until each target has taken them, and taken once. The first user to show the
@@ -26,6 +27,7 @@ from collab.identity.limits import GUESTS_ADOPTED_MAX
 from collab.kind import Context, Outcome, Signal, Stamp
 from collab.limits import ASK_TIMEOUT_S
 from collab.messages.checks import user_id
+from collab.quotas import MoveQuota
 from collab.requests import Receive
 from collab.user.state import ItemListed, UserState
 
@@ -135,6 +137,7 @@ def signals_of(state: UserState, event: Any) -> Sequence[Signal]:
         chats = [t for t, entry in state.items.items() if entry.kind == "chat"]
         return [
             Signal(f"user:{owner}", Adopt(guest_id=state.key)),
+            Signal(f"quota:{state.key}", MoveQuota(user_id=owner)),
             *(Signal(target, move) for target in chats),
         ]
     if isinstance(event, ItemListed) and event.kind == "chat":

@@ -14,7 +14,7 @@ from collab.app import App, AppSettings, open_app
 from collab.chat import CHAT
 from collab.chat.commands import CreateChat
 from collab.errors import PermissionDenied
-from collab.kind import Kind
+from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.messages import PostMessage
 from collab.messages.commands import PageMessages
@@ -22,8 +22,9 @@ from collab.quotas import QuotaSettings, quota_kind, with_quota
 from collab.quotas.limits import DOUBT_MS
 from collab.quotas.rules import NoneLeft
 from collab.quotas.state import GetQuota, TakeHold
-from collab.requests import Receive
+from collab.requests import Do, Receive
 from collab.storage import MemoryStore
+from collab.user.claiming import claim
 from protocol.client import Event, SnapshotItem
 from protocol.errors import CallFailed
 from tests.integration.served import served
@@ -180,3 +181,24 @@ async def test_a_new_day_comes_by_itself(settings: AppSettings, autojump_clock: 
             "quota.spent",
             "quota.day_began",
         ]
+
+
+async def test_a_guest_who_signs_in_takes_the_quota_along(
+    settings: AppSettings, autojump_clock: MockClock
+) -> None:
+    """[B2.6] What was posted as a guest counts for the user, by the claim's own event, once."""
+    async with open_app(None, settings) as app:
+        guest = Caller("guest:g1", is_guest=True)
+        chat = app.system.ref("chat", "c")
+        await chat.ask(Do(guest, CreateChat()), timeout_s=1)
+        for _ in range(2):
+            taken = Receive("chat:c", TakeHold(pool="anonymous"))
+            hold = await app.system.ref("quota", guest.user_id).ask(taken, timeout_s=1)
+            post = Do(guest, PostMessage(text="x"), answer=hold.value)
+            await chat.ask(post, timeout_s=1)
+        await trio.sleep(1)
+        assert await left(app, guest.user_id, "anonymous") == 0
+        for _again in range(2):
+            await claim(app.system, guest_id=guest.user_id, user_id="ann")
+            await trio.sleep(1)
+            assert await left(app) == 1
