@@ -9,6 +9,7 @@ from attrs import evolve
 
 from collab.errors import NotFound
 from collab.kind import Caller, Context, Kind, Outcome, Topic
+from collab.messages import MessageLog
 from collab.preferences import permissions, rules
 from collab.preferences.commands import (
     ChatPlaced,
@@ -41,6 +42,14 @@ def _now(state: PreferencesState, _caller: Caller) -> Mapping[str, Any]:
     return state.plain()
 
 
+def _may_exist(log: MessageLog, message_id: int) -> bool:
+    """Say whether there is such a message; of those that left memory, whether there may be."""
+    message = log.find(message_id)
+    if message is not None:
+        return not message.is_deleted
+    return bool(log.tail) and message_id < log.tail[0].id
+
+
 def with_feedback(kind: Kind[S]) -> Kind[S]:
     """Return *kind*, which says of its messages who may read them."""
 
@@ -51,8 +60,8 @@ def with_feedback(kind: Kind[S]) -> Kind[S]:
           NotFound: they may not, or it was never posted; which of the two is not said.
         """
         role = kind.role_of(state, Caller(question.user_id))
-        is_permitted = "messages.get" in kind.permissions.get(role, frozenset())
-        if not is_permitted or role == "gone" or question.message_id > state.messages.newest_id:
+        is_permitted = "read:messages" in kind.permissions.get(role, frozenset())
+        if not is_permitted or not _may_exist(state.messages, question.message_id):
             raise NotFound(f"there is no message {question.message_id}")
         return Outcome(value=True)
 

@@ -11,7 +11,7 @@ from collab.chat import CHAT
 from collab.chat.commands import AddMember, CreateChat, DeleteChat
 from collab.errors import LimitExceeded, NotFound, PermissionDenied
 from collab.kinds import BUILT_IN
-from collab.messages import PostMessage
+from collab.messages import DeleteMessage, PostMessage
 from collab.preferences import PREFERENCES, with_feedback
 from collab.preferences.commands import (
     CreateProject,
@@ -159,10 +159,13 @@ async def test_feedback_is_on_messages_that_one_may_read() -> None:
         given = GiveFeedback(chat="chat:c", message_id=posted["id"], rating="up")
         with pytest.raises(NotFound):
             await app.do("preferences:eve", given, user_id="eve")
-        for message_id in (99, 2**53 - 1):
+        for message_id in (posted["id"] + 1, 2**53 - 1):
             other = GiveFeedback(chat="chat:c", message_id=message_id, rating="up")
             with pytest.raises(NotFound):
                 await app.do("preferences:bob", other, user_id="bob")
+        await app.do("chat:c", DeleteMessage(id=posted["id"]), user_id="ann")
+        with pytest.raises(NotFound):
+            await app.do("preferences:bob", given, user_id="bob")
         await app.do("chat:c", DeleteChat(), user_id="ann")
         with pytest.raises(NotFound):
             await app.do("preferences:bob", given, user_id="bob")
