@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from collab.app import system_clock_ms
 from collab.cli.exit_codes import ExitCode
-from collab.cli.token import _clock_ms
 from collab.identity import OwnKey, Signer, is_guest_id
 from tests.collab.cli.conftest import Collab
 
@@ -18,7 +18,7 @@ def test_a_service_gets_its_scopes(collab: Collab, tmp_path: Path) -> None:
     words = [word for scope in scopes for word in ("--scope", scope)]
     ended = collab("token", "--user", "bot", *words, "--data", tmp_path)
     assert ended.code == 0
-    said = Signer(OwnKey.open(tmp_path), _clock_ms).check(ended.out.strip())
+    said = Signer(OwnKey.open(tmp_path), system_clock_ms).check(ended.out.strip())
     assert (said.user_id, said.scopes) == ("bot", scopes)
 
 
@@ -26,7 +26,8 @@ def test_a_guest_gets_an_id(collab: Collab, tmp_path: Path) -> None:
     """[I4.3] ``--guest`` makes a new guest's token."""
     ended = collab("token", "--guest", "--data", tmp_path)
     assert ended.code == 0
-    assert is_guest_id(Signer(OwnKey.open(tmp_path), _clock_ms).check(ended.out.strip()).user_id)
+    said = Signer(OwnKey.open(tmp_path), system_clock_ms).check(ended.out.strip())
+    assert is_guest_id(said.user_id)
 
 
 @pytest.mark.parametrize(

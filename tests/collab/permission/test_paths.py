@@ -25,7 +25,6 @@ from tests.integration.wires import wired
 from tests.protocol.fakes import FakeClient, FakeSocket
 
 ANSWERS: Final = {"signed_in": 401, "signed_body": 401}
-NOT_YET: Final = {("POST", "/v1/tickets"), ("POST", "/v1/guests")}
 
 
 @pytest.fixture
@@ -49,14 +48,14 @@ def _served(app: App) -> set[tuple[str, str]]:
 async def test_every_path_that_is_served_has_a_rule() -> None:
     """[P4.1] The table is what is served, no more and no less."""
     async with open_app(None) as app:
-        assert _served(app) == set(HTTP) - NOT_YET
+        assert _served(app) == set(HTTP)
     doors = {listening.WIRE_PATH, listening.YJS_PATH, listening.HOCUSPOCUS_PATH}
     assert doors == set(WEBSOCKET)
     paths = {value for name, value in vars(listening).items() if name.endswith("_PATH")}
     assert paths == doors, "a WebSocket's path that the table does not know"
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(set(HTTP) - NOT_YET))
+@pytest.mark.parametrize(("method", "path"), sorted(set(HTTP)))
 async def test_a_path_asks_what_its_rule_says(server: Served, method: str, path: str) -> None:
     """[P4.2] Without a token or a signature only what is for anybody answers."""
     demand = HTTP[method, path]
