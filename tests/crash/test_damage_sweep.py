@@ -59,7 +59,7 @@ def test_a_commit_that_meets_damage_is_the_last_one(
 def _break_listings(path: Path) -> None:
     """Damage the page that every search in the listings begins with."""
     db = apsw.Connection(str(path))
-    (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'item'").fetchone()
+    page: int = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'item'").get
     size = db.pragma("page_size")
     db.close()
     with path.open("r+b") as file:
