@@ -69,7 +69,11 @@ class _Desk:
     async def give_ticket(self, request: Request) -> Response:
         identity = await self._identify(request)
         ticket = self.door.tickets.issue(identity)
-        body = {"ticket": ticket, "user": identity.user_id, "expires_in_ms": TICKET_TTL_S * 1000}
+        body = {
+            "ticket": ticket,
+            "user": identity.user_id,
+            "expires_in_ms": round(TICKET_TTL_S * 1000),
+        }
         return JSONResponse(body, status_code=_CREATED)
 
     async def welcome_guest(self, request: Request) -> Response:
