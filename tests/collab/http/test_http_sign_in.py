@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ import trio
 import websockets.exceptions
 import websockets.sync.client
 
-from collab.app import AppSettings
+from collab.app import AppSettings, open_app
 from collab.chat.commands import AddMember, CreateChat, GetChat
 from collab.errors import NotFound, PermissionDenied
-from collab.identity import Doorkeeper
+from collab.identity import Doorkeeper, new_guest_id
 from collab.identity.limits import GUESTS_BURST
 from collab.messages import EditMessage, PostMessage
 from collab.messages.parts import Text
+from collab.storage import MemoryStore
+from collab.user.claiming import claim
 from collab.user.commands import PageList
 from protocol.client import open_client
 from tests.collab.http.test_http_notes import Answer, ask
@@ -172,6 +175,21 @@ async def test_what_a_guest_has_is_the_users_after_sign_in(server: Served) -> No
     await app.do("chat:late", CreateChat(), user_id=guest)
     await until(lambda: owns(server, "ann", "late"))
     assert not await owns(server, guest, "late")
+
+
+async def test_a_claim_goes_on_after_a_restart() -> None:
+    """[I5.6] A server that ends right after a claim finishes it when it is back."""
+    store, guest = MemoryStore(), new_guest_id()
+    chats = [f"c{n}" for n in range(20)]
+    async with open_app(None, AppSettings(store=store)) as app:
+        for chat in chats:
+            await app.do(f"chat:{chat}", CreateChat(), user_id=guest)
+        await claim(app.system, guest_id=guest, user_id="ann")
+    async with served(None, AppSettings(store=store)) as server:
+        await claim(server.app.system, guest_id=guest, user_id="ann")
+        for chat in chats:
+            await until(partial(owns, server, "ann", chat))
+        await until(lambda: lists(server, "ann", {f"chat:{chat}" for chat in chats}))
 
 
 async def test_a_guest_is_claimed_by_one(server: Served) -> None:
