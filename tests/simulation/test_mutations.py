@@ -10,7 +10,7 @@ from tests.simulation.script import generate
 from tests.simulation.shrink import rule_of
 from tests.simulation.world import run_script
 
-SEEDS_MAX = 60  # Within which each is found; most are within the first one or two.
+SEEDS_MAX = 120  # Within which each is found; most are within the first one or two.
 RULES = [f"S1.{n}" for n in range(1, 10)]
 # One or more of each invariant, found by the first seeds: cheap enough for every run of the tests.
 QUICK = (
