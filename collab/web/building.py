@@ -220,7 +220,7 @@ def _pip() -> Sequence[str]:
     """Return a command that installs into a folder: uv's, if it runs us, or pip's."""
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv:
-        return [uv, "pip", "install"]
+        return [uv, "pip", "install", "--python", sys.executable]
     return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +16,9 @@ class Answer:
     body: bytes
 
 
-async def ask(app: ASGIApp, path: str, *, method: str = "GET") -> Answer:
+async def ask(
+    app: ASGIApp, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+) -> Answer:
     """Send one request without a body and collect the answer."""
     sent: list[MutableMapping[str, Any]] = []
 
@@ -36,11 +38,14 @@ async def ask(app: ASGIApp, path: str, *, method: str = "GET") -> Answer:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"host", b"localhost")],
+        "headers": [
+            (b"host", b"localhost"),
+            *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
+        ],
         "client": ("127.0.0.1", 5),
         "server": ("127.0.0.1", 8787),
     }
     await app(scope, receive, send)
     start, *rest = sent
-    headers = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in rest))
+    answered = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Answer(start["status"], answered, b"".join(part.get("body", b"") for part in rest))

@@ -1,7 +1,7 @@
 // One meeting, live: everything its page shows, each part a value of its own.
 //
 //   opening --meeting.get--> here | invited | nowhere | shut out
-//   here    --the server ends the subscription--> shut out
+//   here    --the server ends the subscription--> opening
 
 import { type Client, type EventItem, type Item, type SnapshotItem, SubscriptionEnded } from "@collab/client";
 import type {
@@ -15,6 +15,7 @@ import { NOTHING_SAID, type Transcript, TranscriptLog } from "./transcript";
 
 export type Standing = "opening" | "here" | "invited" | "nowhere" | "out";
 const TOPICS = ["state", "participants", "transcript", "messages", "presence"] as const;
+const ENDS_MAX = 3; // Subscriptions in a row that end before anything came.
 const STATUSES: Readonly<Record<string, Meeting["status"]>> = {
   "meeting.scheduled": "scheduled",
   "meeting.started": "live",
@@ -32,11 +33,14 @@ export class Room {
   readonly transcript = new Store<Transcript>(NOTHING_SAID);
   /** How many connections each person is here with. */
   readonly present = new Store<ReadonlyMap<string, number>>(new Map());
+  /** Grows whenever the meeting is followed anew, with other rights: the notes are opened anew then. */
+  readonly life = new Store(0);
   readonly conversation: Conversation;
   readonly #log = new TranscriptLog();
   readonly #sessions = new Map<string, string>();
   readonly #leaving = new AbortController();
   #isPaging = false;
+  #isFresh = false; // Something came since we began to follow.
 
   constructor(client: Client, target: string) {
     this.client = client;
@@ -74,28 +78,49 @@ export class Room {
     }
   }
 
+  /** Follows the meeting until it may not be followed any more. */
   async #open(): Promise<void> {
     const signal = this.#leaving.signal;
     try {
-      const options = { isRead: true, signal, timeoutMs: 24 * 3600 * 1000 };
-      const found = (await this.client.call(this.target, "meeting.get", {}, options)) as unknown as MeetingAndRole;
-      this.meeting.set(found);
-      if (found.status === "") return this.standing.set("nowhere");
-      if (found.role === "invited" || found.role === "left") return this.standing.set("invited");
-      const follower = this.client.follow(this.target, TOPICS, { signal });
-      this.client.setPresence(this.target, {});
-      for (;;) {
-        const items = await follower.batch();
-        if (items.length === 0) return;
-        for (const item of items) this.#take(item);
-        this.transcript.set(this.#log.transcript());
-        if (this.standing.value === "opening") this.standing.set("here");
+      // Another role, or the end of the meeting, ends a subscription; what is left can be followed.
+      for (let ends = 0; ends < ENDS_MAX; ) {
+        const found = await this.#find(signal);
+        this.meeting.set(found);
+        if (found.status === "") return this.standing.set("nowhere");
+        if (found.role === "invited" || found.role === "left") return this.standing.set("invited");
+        try {
+          await this.#follow(found.role === "transcriber" ? TOPICS.filter((topic) => topic !== "messages") : TOPICS, signal);
+          return;
+        } catch (error) {
+          if (!(error instanceof SubscriptionEnded)) throw error;
+          ends = this.#isFresh ? 1 : ends + 1;
+        }
       }
+      throw new Error("the meeting cannot be followed");
     } catch (error) {
       if (signal.aborted) return;
-      const isOut = error instanceof SubscriptionEnded || codeOf(error) === "permission_denied";
       this.problem.set(reasonOf(error));
-      this.standing.set(isOut ? "out" : "nowhere");
+      this.standing.set(codeOf(error) === "permission_denied" ? "out" : "nowhere");
+    }
+  }
+
+  async #find(signal: AbortSignal): Promise<MeetingAndRole> {
+    const options = { isRead: true, signal, timeoutMs: 24 * 3600 * 1000 };
+    return (await this.client.call(this.target, "meeting.get", {}, options)) as unknown as MeetingAndRole;
+  }
+
+  async #follow(topics: readonly string[], signal: AbortSignal): Promise<void> {
+    this.#isFresh = false;
+    const follower = this.client.follow(this.target, topics, { signal });
+    this.client.setPresence(this.target, {});
+    this.life.update((life) => life + 1);
+    for (;;) {
+      const items = await follower.batch();
+      if (items.length === 0) return;
+      this.#isFresh = true;
+      for (const item of items) this.#take(item);
+      this.transcript.set(this.#log.transcript());
+      if (this.standing.value === "opening") this.standing.set("here");
     }
   }
 
@@ -114,12 +139,12 @@ export class Room {
 
   #takeSnapshot(item: SnapshotItem): void {
     const topics = item.topics as unknown as {
-      state: Meeting; participants: ParticipantsSnapshot; transcript: TranscriptSnapshot; messages: MessagesSnapshot;
+      state: Meeting; participants: ParticipantsSnapshot; transcript: TranscriptSnapshot; messages?: MessagesSnapshot;
     };
     this.meeting.set(topics.state);
     this.people.set(loadPeople(topics.participants));
     this.#log.load(topics.transcript);
-    this.conversation.load(topics.messages);
+    if (topics.messages !== undefined) this.conversation.load(topics.messages);
   }
 
   #takeEvent(event: EventItem): void {

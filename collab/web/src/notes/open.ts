@@ -3,7 +3,7 @@
 // The shadow root is for the content security policy: there CodeMirror adopts style sheets, while in
 // the document it would write style elements, which the page forbids.
 
-import { defaultKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap } from "@codemirror/commands";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
 import type { Client } from "@collab/client";
@@ -125,7 +125,6 @@ class Bound {
       { key: "Mod-z", run: () => this.#undo.undo() !== null, preventDefault: true },
       { key: "Mod-y", run: redo, preventDefault: true },
       { key: "Mod-Shift-z", run: redo, preventDefault: true },
-      indentWithTab,
       ...defaultKeymap,
     ]);
   }
@@ -165,7 +164,7 @@ class Bound {
 function basics(): Extension {
   return [
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": "Shared notes. Escape, then Tab leaves the text.", spellcheck: "true" }),
+    EditorView.contentAttributes.of({ "aria-label": "Shared notes", spellcheck: "true" }),
     drawSelection(),
     placeholder("Write together …"),
     look,

@@ -10,11 +10,11 @@ export function Mark({ user }: { user: string }): JSX.Element {
   return <span class={`person-mark ${hueOf(user)}`} aria-hidden="true">{initials(user)}</span>;
 }
 
-/** How the connection is, in words, always. `unsaved`: edits of notes that are not on the server. */
+/** How the connection is, in words, always. `unsaved`: 1 while some edit of the notes is not on the server. */
 export function ConnectionPill({ client, unsaved }: { client: Client; unsaved: Readable<number> }): JSX.Element {
   const connection = useStore(client.connection);
   const edits = useStore(unsaved);
-  const waiting = connection.unsent + edits;
+  const waiting = Math.max(connection.unsent, edits); // Edits travel as one call, which is counted too.
   const [look, words] = describe(connection.shows, waiting);
   const detail = connection.latencyMs === null ? "" : `Round trip ${Math.round(connection.latencyMs)} ms`;
   return (

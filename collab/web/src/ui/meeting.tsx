@@ -143,7 +143,8 @@ function Faces({ room, onOpen }: { room: Room; onOpen: () => void }): JSX.Elemen
   const users = [...present.keys()].sort();
   const words = `${users.length} here: ${users.join(", ")}`;
   return (
-    <button type="button" class="button-plain faces" aria-label={words} title={words} onClick={onOpen}>
+    <button type="button" class="button-plain faces" title={words} onClick={onOpen}>
+      <span class="hidden-words">{words}</span>
       {users.slice(0, 5).map((user) => <Mark key={user} user={user} />)}
       {users.length > 5 && <span class="small quiet">+{users.length - 5}</span>}
     </button>

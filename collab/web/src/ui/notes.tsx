@@ -3,14 +3,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Room } from "../live/room";
 import type { Session } from "../live/session";
 import type { OpenNotes } from "../notes/open";
-import type { Store } from "../store";
+import { type Store, useStore } from "../store";
 import { reasonOf } from "../words";
 import { HistoryPane } from "./history";
 import { Icon } from "./icons";
 
 interface Props {
   session: Session;
-  room: Pick<Room, "target">;
+  room: Room;
   unsaved: Store<number>;
   mayEdit: boolean;
 }
@@ -21,6 +21,7 @@ export function NotesPane({ session, room, unsaved, mayEdit }: Props): JSX.Eleme
   const [notes, setNotes] = useState<OpenNotes | null>(null);
   const [problem, setProblem] = useState("");
   const [isPast, setPast] = useState(false);
+  const life = useStore(room.life);
   useEffect(() => {
     let opened: OpenNotes | null = null;
     let isLeft = false;
@@ -32,9 +33,10 @@ export function NotesPane({ session, room, unsaved, mayEdit }: Props): JSX.Eleme
     return () => {
       isLeft = true;
       opened?.close();
+      setNotes(null);
       unsaved.set(0);
     };
-  }, [session, room.target, unsaved]);
+  }, [session, room.target, unsaved, life]);
   useEffect(() => notes?.setEditable(mayEdit), [notes, mayEdit]);
   return (
     <>
