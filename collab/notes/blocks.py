@@ -52,6 +52,7 @@ class Block:
     key: str | None = None  # Of a map or attribute: then it is in no list.
     text: str = ""  # Visible words.
     start: int = 0  # Where its bytes begin,
+    content_start: int = 0  # where those of its content do,
     end: int = 0  # and where they end.
     content: int = 0  # Its number in the format: ``STRING``, ``TYPE`` ...
     ref: int | None = None  # Of a shared type: which.
@@ -136,6 +137,7 @@ def read_blocks(state: bytes) -> Iterator[Block]:
                 continue
             block = Block(client, clock, start=start)
             _read_place(source, flags, block)
+            block.content_start = source.pos
             _read_content(source, flags & _KIND, block)
             block.end = source.pos
             yield block

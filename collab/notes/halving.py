@@ -73,8 +73,7 @@ def halve_steps(update: bytes, cuts: Cuts) -> Generator[None, None, bytes]:
             continue
         text = _cut(block, cuts[block.client])
         if text != block.text:
-            encoded = varbytes(block.text.encode())
-            parts += (update[done : block.end - len(encoded)], varbytes(text.encode()))
+            parts += (update[done : block.content_start], varbytes(text.encode()))
             done = block.end
     parts.append(update[done:])
     return b"".join(parts)

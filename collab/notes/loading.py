@@ -30,6 +30,7 @@ from attrs import define, field
 from collab.limits import (
     NOTES_BYTES_MAX,
     NOTES_PASSED_AT_ONCE,
+    NOTES_PASSED_BY_ONE,
     NOTES_PASSED_UNPROVEN,
     NOTES_RANGES_AT_ONCE,
     NOTES_SCAN_S,
@@ -104,16 +105,21 @@ class Load:
 
     def is_light(self, weight: Weight) -> bool:
         """Say whether an update can be applied at once: a bounded time, whatever it is."""
-        passes = weight.structs * (self.items + weight.structs)
+        passes = self.passes(weight)
+        passes_max = NOTES_PASSED_AT_ONCE if weight.structs > 1 else NOTES_PASSED_BY_ONE
         return (
-            passes <= NOTES_PASSED_AT_ONCE
+            passes <= passes_max
             and weight.ranges <= NOTES_RANGES_AT_ONCE
             and self._passed + passes <= NOTES_PASSED_UNPROVEN
         )
 
+    def passes(self, weight: Weight) -> int:
+        """Return how many items an update passes at most."""
+        return weight.structs * (self.items + weight.structs)
+
     def add(self, weight: Weight) -> None:
         """Count an update that is applied now."""
-        self._passed += weight.structs * (self.items + weight.structs)
+        self._passed += self.passes(weight)
         # Every struct cuts two others, every range of deletions too.
         self.items += 2 * (weight.structs + weight.ranges)
 

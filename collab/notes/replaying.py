@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 
 import pycrdt
 
-from collab.limits import NOTES_PASSED_AT_ONCE
 from collab.notes.guarding import no_panic, own_bytes
 from collab.notes.loading import OWN_LIMITS, SLICE_S, Load, Weight, load_steps, weigh, weight_of
 from protocol.yjs import NestingIndex, NestingPlan, UpdateReport, walk_steps
 
 REPLAYED_AT_ONCE: Final = 256  # Updates: about 2 ms.
+_PASSED_AT_ONCE: Final = 40_000  # Items: 8 ms at most, and next to nothing in what people write.
 
 
 class Part(NamedTuple):
@@ -75,8 +75,18 @@ def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
     for update in behind:
         is_light = live.load.is_light(weigh(update)) and not live.load.is_stale
         weight = weigh(update) if is_light else (yield from _weight_steps(live, update))
-        if live.load.is_light(weight):
-            passes += weight.structs * (live.load.items + weight.structs)
+        is_light = live.load.is_light(weight)
+        passes += live.load.passes(weight) if is_light else _PASSED_AT_ONCE
+        is_over = len(applied) == REPLAYED_AT_ONCE
+        if passes >= _PASSED_AT_ONCE:  # Looking at the clock costs as much as a keystroke.
+            is_over |= time.thread_time() - started > SLICE_S
+            passes = 0
+        if is_over and applied:
+            _note_held_back(live, applied)
+            applied.clear()
+            yield
+            started = time.thread_time()
+        if is_light:
             live.load.add(weight)
             with no_panic():
                 live.doc.apply_update(update)
@@ -86,17 +96,8 @@ def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
                 both = pycrdt.merge_updates(live.doc.get_update(), part)
             yield
             live.doc, live.load = yield from load_steps(both, None)
-            passes = NOTES_PASSED_AT_ONCE
+            started = time.thread_time()
         applied.append(update)
-        is_over = len(applied) == REPLAYED_AT_ONCE
-        if passes >= NOTES_PASSED_AT_ONCE:  # Looking at the clock costs as much as an update.
-            is_over |= time.thread_time() - started > SLICE_S
-            passes = 0
-        if is_over:
-            _note_held_back(live, applied)
-            applied.clear()
-            yield
-            started, passes = time.thread_time(), 0
     _note_held_back(live, applied)
     yield
 

@@ -48,6 +48,17 @@ class Editor:
             self.doc.apply_update(update)
         return not broke
 
+    def everything(self) -> bytes | None:
+        """Return all that it has; None if the editor broke, see :meth:`take`.
+
+        A character that the server has cut in two it holds whole, and what builds on its second
+        half breaks it. Our own client is told of cuts (``notes.halved``) and builds its document
+        anew; Yjs cuts by itself.
+        """
+        with _breaking() as broke:
+            whole = self.doc.get_update()
+        return None if broke else whole
+
     @property
     def text(self) -> pycrdt.Text:
         text: pycrdt.Text = self.doc.get("t", type=pycrdt.Text)

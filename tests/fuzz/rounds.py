@@ -114,7 +114,10 @@ class Round:
         sent, editor.sent = editor.sent, []
         steps = [Step(who, update, editor=editor) for update in sent]
         if self.rng.random() < 0.05:
-            everything = editor.doc.get_update()
+            everything = editor.everything()
+            if everything is None:
+                del self._editors[who]
+                return []
             steps.append(Step(who, everything, editor=editor, is_everything=True))
         return steps
 

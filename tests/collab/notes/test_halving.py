@@ -212,6 +212,16 @@ def test_bytes_are_halved_where_they_say_and_nowhere_else() -> None:
         assert (len(done) == len(update)) == (not chosen)
 
 
+def test_lengths_written_with_more_bytes_than_they_need_are_halved_too(pad: PadStage) -> None:
+    """[N3.9] A length of 4 may be sent as 84 00; found by the fuzz: no replay could read it."""
+    long_length = bytes((1, 1, EVE, 0, 0x84, ANN, 0, 0x84, 0x00)) + "😀".encode() + b"\0"
+    pad.edit("eve", long_length)
+    pad.edit("eve", b.update(b.section(EVE, 2, b.text("-", origin=(EVE, 0), right=(EVE, 1)))))
+    assert pad.text() == f"a😀{HALF}-{HALF}"
+    pad.crash()
+    assert pad.text() == f"a😀{HALF}-{HALF}"
+
+
 def test_of_what_is_known_only_the_rest_counts_also_beside_a_cut(pad: PadStage) -> None:
     """[N3.12] Eve's five characters begin with a known one, and claim another root than that."""
     pad.edit("eve", b.update(b.section(EVE, 0, b.text("x", parent="u"))))

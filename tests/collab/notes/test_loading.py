@@ -11,7 +11,7 @@ import pytest
 from attrs import frozen
 
 from collab.errors import RateLimited
-from collab.limits import NOTES_SCAN_S
+from collab.limits import NOTES_PASSED_AT_ONCE, NOTES_PASSED_BY_ONE, NOTES_SCAN_S
 from collab.notes import EditNotes
 from collab.notes.commands import RestoreNotes
 from collab.notes.document import SharedDoc, exhaust
@@ -150,7 +150,9 @@ def test_a_keystroke_is_light_and_is_weighed_by_its_first_bytes() -> None:
         assert rough.structs == exact.structs
         assert rough.ranges >= exact.ranges
         assert Load(items=100_000).is_light(rough)
-        assert not Load(items=300_000).is_light(Weight(1, 0))
+        assert Load(items=NOTES_PASSED_BY_ONE - 1).is_light(rough)
+        assert not Load(items=NOTES_PASSED_BY_ONE).is_light(Weight(1, 0))
+        assert not Load(items=NOTES_PASSED_AT_ONCE // 2).is_light(Weight(2, 0))
     assert weigh(crossing(9, 900)).structs >= 900
     assert not Load().is_light(Weight(0, 100_000))
     assert weigh(b"") == weigh(b"\x01") == Weight(0, 0)
