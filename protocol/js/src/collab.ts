@@ -3,10 +3,11 @@
 import { Client, type ClientOptions } from './client.js'
 import { json, msgpack } from './codec.js'
 import { ClientClosed } from './errors.js'
-import type { Kind } from './generated/wire.js'
+import type { Kind, TopicOf } from './generated/wire.js'
 import { type ListShown, loadList, reduceList } from './list-shown.js'
 import { loadMeeting, type MeetingShown, reduceMeeting } from './meeting-shown.js'
 import { MessagesView } from './posting.js'
+import type { PresenceView } from './presence.js'
 import { SharedViews } from './sharing.js'
 import { Target } from './target.js'
 import { loadTranscript, reduceTranscript, type TranscriptShown } from './transcript-shown.js'
@@ -91,6 +92,11 @@ export class Meeting extends Target<'meeting'> {
     return new MessagesView(this.client, this.name)
   }
 
+  /** Who is here. Close it. */
+  override presence (beside: TopicOf<'meeting'> = 'state'): PresenceView {
+    return super.presence(beside)
+  }
+
   /** What is said, live. Close it. */
   transcript (): View<TranscriptShown> {
     return this.view({ topics: ['transcript'], load: loadTranscript, reduce: reduceTranscript })
@@ -99,6 +105,11 @@ export class Meeting extends Target<'meeting'> {
 
 /** A chat: its settings, its members, its messages. */
 export class Chat extends Target<'chat'> {
+  /** Who is here. Close it. */
+  override presence (beside: TopicOf<'chat'> = 'state'): PresenceView {
+    return super.presence(beside)
+  }
+
   /** Its messages, live, with optimistic writes. Close it. */
   messages (): MessagesView {
     return new MessagesView(this.client, this.name)

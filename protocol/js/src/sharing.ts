@@ -5,11 +5,13 @@
  */
 
 import { VIEW_LINGER_MS } from './limits.js'
+import type { Observable } from './observable.js'
 
-interface Closable { close: () => void }
+/** What can be shared. */
+export interface Shareable<T> extends Observable<T> { close: () => void }
 
 interface Entry {
-  readonly view: Closable
+  readonly view: Shareable<unknown>
   watchers: number
   closing: ReturnType<typeof setTimeout> | undefined
 }
@@ -17,43 +19,64 @@ interface Entry {
 /** All views of a client that are shared, by name. */
 export class SharedViews {
   readonly #entries = new Map<string, Entry>()
+  #isOver = false
 
-  /** Returns the view called `name`, made by `open` if there is none. Who shows it must `watch` it. */
-  get<V extends Closable> (name: string, open: () => V): V {
-    let entry = this.#entries.get(name)
-    if (entry === undefined) {
-      entry = { view: open(), watchers: 0, closing: undefined }
-      this.#entries.set(name, entry)
-      this.#letGo(name, entry)
-    }
-    return entry.view as V // A name stands for one kind of view.
+  /** Returns the view called `name`, made by `open` if there is none. Throws what `open` throws. */
+  get<V extends Shareable<unknown>> (name: string, open: () => V): V {
+    return this.#entry(name, open).view as V // A name stands for one kind of view.
   }
 
-  /** Keeps the view called `name` open until the returned function is called. */
-  watch (name: string): () => void {
+  /** Returns the view called `name` as something to watch: it is open for as long as somebody does. */
+  store<T> (name: string, open: () => Shareable<T>): Observable<T> {
+    return {
+      getSnapshot: () => this.get(name, open).getSnapshot(),
+      subscribe: listener => {
+        const entry = this.#entry(name, open)
+        entry.watchers++
+        clearTimeout(entry.closing)
+        const forget = entry.view.subscribe(listener)
+        let isWatching = true
+        return () => {
+          if (!isWatching) return
+          isWatching = false
+          forget()
+          entry.watchers--
+          if (entry.watchers === 0) this.#letGo(name, entry)
+        }
+      }
+    }
+  }
+
+  /** Closes the view called `name`, and the next who asks opens it anew: for one that has ended. */
+  drop (name: string): void {
     const entry = this.#entries.get(name)
-    if (entry === undefined) return () => {}
-    entry.watchers++
+    if (entry === undefined) return
+    this.#entries.delete(name)
     clearTimeout(entry.closing)
-    let isWatching = true
-    return () => {
-      if (!isWatching) return
-      isWatching = false
-      entry.watchers--
-      if (entry.watchers === 0) this.#letGo(name, entry)
-    }
+    entry.view.close()
   }
 
-  /** Closes every view. */
+  /** Closes every view for good; those that are still watched show what they showed last. */
   close (): void {
+    this.#isOver = true
     for (const { view, closing } of this.#entries.values()) {
       clearTimeout(closing)
       view.close()
     }
-    this.#entries.clear()
+  }
+
+  #entry (name: string, open: () => Shareable<unknown>): Entry {
+    let entry = this.#entries.get(name)
+    if (entry === undefined) {
+      entry = { view: open(), watchers: 0, closing: undefined }
+      this.#entries.set(name, entry)
+      this.#letGo(name, entry) // Whoever looked may never watch.
+    }
+    return entry
   }
 
   #letGo (name: string, entry: Entry): void {
+    if (this.#isOver) return
     entry.closing = setTimeout(() => {
       if (this.#entries.get(name) === entry) this.#entries.delete(name)
       entry.view.close()

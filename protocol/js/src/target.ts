@@ -46,8 +46,8 @@ export class Target<K extends Kind = Kind> {
     return new View(this.client, this.name, shape)
   }
 
-  /** Watches who is here. Close it. Throws as `Client.follow`. */
-  presence (): PresenceView {
-    return new PresenceView(this.client, this.name)
+  /** Watches who is here, which the server shows beside another topic. Close it. Throws as `Client.follow`. */
+  presence (beside: TopicOf<K>): PresenceView {
+    return new PresenceView(this.client, this.name, beside)
   }
 }

@@ -1,9 +1,8 @@
 /** A live state with optimistic writes: it follows a target, and tells whoever shows it. */
 
 import type { AskOptions, Client } from './client.js'
-import { SubscriptionEnded } from './errors.js'
-import type { Follower } from './follower.js'
 import type { SnapshotItem } from './items.js'
+import { LastingFollower } from './lasting.js'
 import { Listeners, type Observable } from './observable.js'
 import { type Mutation, OptimisticState, type Reduction } from './optimistic.js'
 
@@ -31,7 +30,7 @@ export class View<S> implements Observable<Shown<S>> {
   readonly #client: Client
   readonly #target: string
   readonly #shape: ViewShape<S>
-  #follower: Follower
+  readonly #follower: LastingFollower
   readonly #core: OptimisticState<S>
   readonly #listeners = new Listeners()
   #end: { readonly error: Error | null } | null = null
@@ -42,7 +41,7 @@ export class View<S> implements Observable<Shown<S>> {
     this.#target = target
     this.#shape = shape
     this.#core = new OptimisticState(shape)
-    this.#follower = client.follow(target, shape.topics)
+    this.#follower = new LastingFollower(client, target, shape.topics)
     void this.#run()
   }
 
@@ -100,35 +99,20 @@ export class View<S> implements Observable<Shown<S>> {
 
   async #run (): Promise<void> {
     try {
-      await this.#read()
+      for (;;) {
+        const items = await this.#follower.batch()
+        if (items.length === 0 || this.#end !== null) return
+        for (const item of items) { // All that came at one time, before anybody looks.
+          if (item.kind === 'snapshot') this.#core.reset(this.#shape.load(item.topics), item.epoch, item.seq)
+          else if (item.kind === 'event') this.#core.event(item)
+        }
+        const { cursor } = this.#follower
+        if (cursor !== null && cursor.epoch === this.#core.epoch) this.#core.reach(cursor.seq)
+        this.#changed()
+      }
     } catch (error) {
       this.#follower.close() // It may have been `load` or `reduce`, which must not throw.
-      if (isConcluded(error) && this.#end === null) return this.#readOn()
       this.#over(error instanceof Error ? error : new Error(String(error)))
-    }
-  }
-
-  /** What was open has ended; what is left can be read, and goes on where we stand. */
-  #readOn (): void {
-    try {
-      this.#follower = this.#client.follow(this.#target, this.#shape.topics, { cursor: this.#follower.cursor })
-    } catch (error) {
-      return this.#over(error instanceof Error ? error : new Error(String(error)))
-    }
-    void this.#run()
-  }
-
-  async #read (): Promise<void> {
-    for (;;) {
-      const items = await this.#follower.batch()
-      if (items.length === 0 || this.#end !== null) return
-      for (const item of items) { // All that came at one time, before anybody looks.
-        if (item.kind === 'snapshot') this.#core.reset(this.#shape.load(item.topics), item.epoch, item.seq)
-        else if (item.kind === 'event') this.#core.event(item)
-      }
-      const { cursor } = this.#follower
-      if (cursor !== null && cursor.epoch === this.#core.epoch) this.#core.reach(cursor.seq)
-      this.#changed()
     }
   }
 
@@ -142,8 +126,4 @@ export class View<S> implements Observable<Shown<S>> {
     this.#shown = null
     this.#listeners.tell()
   }
-}
-
-function isConcluded (error: unknown): boolean {
-  return error instanceof SubscriptionEnded && error.code === 'concluded'
 }

@@ -19,11 +19,14 @@ export function withVirtualTime (): void {
   })
 }
 
-/** Opens a client. */
+/** Opens a client of `server`. */
 export function open (server: WireServer, options: Partial<ClientOptions> = {}): Client {
-  const client = new Client('ws://server/v1', {
-    token: 't', codec: server.codec, WebSocket: server.Socket, random: () => 0.5, ...options
-  })
+  return opened('ws://server/v1', { token: 't', codec: server.codec, WebSocket: server.Socket, ...options })
+}
+
+/** Opens a client that is closed when its test ends. */
+export function opened (url: string, options: ClientOptions): Client {
+  const client = new Client(url, { random: () => 0.5, ...options })
   clients.push(client)
   return client
 }

@@ -1,17 +1,18 @@
 /** A real server in a process of its own, that can be killed and started again on its data. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
-const [COMMAND = 'uv', ...BEFORE] = (process.env['COLLAB_COMMAND'] ?? 'uv run --no-sync collab').split(' ')
+const ROOT = join(import.meta.dirname, '../../..')
+const INSTALLED = join(ROOT, '.venv', 'bin', 'collab')
+const [COMMAND = INSTALLED, ...BEFORE] = existsSync(INSTALLED) ? [INSTALLED] : ['uv', 'run', '--no-sync', 'collab']
 const START_MS = 20_000
 
-/** A running server. */
+/** A running server, of the checkout that these tests are in. */
 export class Served {
   port = 0
   #process: ChildProcess | null = null

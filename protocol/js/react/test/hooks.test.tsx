@@ -1,0 +1,122 @@
+// @vitest-environment jsdom
+/** The hooks, in a page of its own for each person, against a real server. */
+
+import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react'
+import { type ReactElement, StrictMode } from 'react'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { type Collab, connect, textOf, type ViewShape } from '@collab/client'
+import { CollabProvider, useChat, useCollab, useConnection, useLive, useMeeting, usePresence } from '@collab/react'
+import { Served } from '../../test/served.js'
+
+let served: Served
+const opened: Collab[] = []
+const WITHIN = { timeout: 10_000 }
+
+beforeAll(async () => { served = await Served.open() })
+afterAll(async () => { await served.close() })
+afterEach(async () => {
+  cleanup()
+  await Promise.all(opened.splice(0).map(async one => await one.close()))
+})
+
+function open (user: string): Collab {
+  const collab = connect(served.url, { token: `dev:${user}`, WebSocket })
+  opened.push(collab)
+  return collab
+}
+
+function show (collab: Collab, page: ReactElement): ReturnType<typeof render> {
+  return render(<StrictMode><CollabProvider collab={collab}>{page}</CollabProvider></StrictMode>)
+}
+
+function Chat ({ name }: { readonly name: `meeting:${string}` }): ReactElement {
+  const { messages, pending, post, error } = useChat(name)
+  return (
+    <section>
+      <ul>{messages.map(message => <li key={message.id}>{textOf(message)}{message.isPending === true ? '…' : ''}</li>)}</ul>
+      <output>{error === null ? `${pending} pending` : 'refused'}</output>
+      <button onClick={() => { post('hello').catch(() => {}) }}>post</button>
+    </section>
+  )
+}
+
+it('[JS8.1] messages show at once, are confirmed, and come from others by themselves', async () => {
+  const bob = open('bob').meeting('react-chat')
+  show(open('ann'), <Chat name="meeting:react-chat" />)
+  await bob.do('messages.post', { text: 'hi' })
+  await screen.findByText('hi', {}, WITHIN)
+  fireEvent.click(screen.getByText('post'))
+  await screen.findByText(/^hello/, {}, WITHIN)
+  await waitFor(() => expect(screen.getAllByRole('listitem').map(item => item.textContent)).toEqual(['hi', 'hello']), WITHIN)
+  expect(screen.getByText('0 pending')).toBeDefined()
+})
+
+it('[JS8.1] what is refused shows no more', async () => {
+  const collab = open('ann')
+  await collab.meeting('react-refused').do('messages.post', { text: 'first' })
+  show(collab, <Chat name="meeting:react-refused" />)
+  await screen.findByText('first', {}, WITHIN)
+  await collab.meeting('react-refused').do('meeting.end')
+  fireEvent.click(screen.getByText('post'))
+  await waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(2), WITHIN)
+  await waitFor(() => expect(screen.getAllByRole('listitem').map(item => item.textContent)).toEqual(['first']), WITHIN)
+})
+
+it('[JS8.2] a meeting shows its people, oneself and its end', async () => {
+  const host = open('host').meeting('react-room')
+  await host.do('messages.post', { text: 'it is there' })
+  function Room (): ReactElement {
+    const { meeting, participants, me, error } = useMeeting('react-room')
+    return <p>{error?.name ?? `${meeting?.status} ${participants.length} ${me?.role}`}</p>
+  }
+  show(open('ann'), <Room />)
+  await screen.findByText('live 2 speaker', {}, WITHIN)
+  await host.do('participants.set_role', { user_id: 'ann', role: 'attendee' })
+  await screen.findByText('live 2 attendee', {}, WITHIN)
+  await host.do('participants.remove', { user_id: 'ann' })
+  await screen.findByText('SubscriptionEnded', {}, WITHIN)
+})
+
+it('[JS8.3] people see each other come, move and go', async () => {
+  function Here ({ at }: { readonly at: number }): ReactElement {
+    const others = usePresence(useCollab().meeting('react-presence'), { at })
+    return <p>{others.filter(({ state }) => state !== null).map(({ user, state }) => `${user} ${String(state?.['at'])}`).join()}</p>
+  }
+  const ann = show(open('ann'), <Here at={1} />)
+  const bob = show(open('bob'), <Here at={2} />)
+  await ann.findByText('bob 2', {}, WITHIN)
+  await bob.findByText('ann 1', {}, WITHIN)
+  bob.unmount()
+  await waitFor(() => expect(ann.container.textContent).toBe(''), WITHIN)
+})
+
+it('[JS8.4] any topics are one live state, and the connection is shown', async () => {
+  const shape: ViewShape<number> = {
+    topics: ['messages'],
+    load: topics => (topics['messages'] as { messages: unknown[] }).messages.length,
+    reduce: (count, event) => event.type === 'message.posted' ? count + 1 : count
+  }
+  const collab = open('ann')
+  function Count (): ReactElement {
+    const { state } = useLive(useCollab().meeting('react-live'), shape)
+    return <p>{state} of {useConnection().userId} {useConnection().shows}</p>
+  }
+  show(collab, <Count />)
+  await screen.findByText('0 of ann live', {}, WITHIN)
+  await act(async () => { await collab.meeting('react-live').do('messages.post', { text: 'one' }) })
+  await screen.findByText('1 of ann live', {}, WITHIN)
+})
+
+it('[JS8.5] a page that changes keeps what it showed; what nobody shows is closed', async () => {
+  const collab = open('ann')
+  const first = show(collab, <Chat name="meeting:react-shared" />)
+  await screen.findByText('0 pending', {}, WITHIN)
+  const view = collab.shared.get('meeting:react-shared#messages', () => collab.meeting('react-shared').messages())
+  await view.when(() => true)
+  first.unmount()
+  const second = show(collab, <Chat name="meeting:react-shared" />)
+  expect(collab.shared.get('meeting:react-shared#messages', () => { throw new Error('opened anew') })).toBe(view)
+  second.unmount()
+  await waitFor(() => expect(view.getSnapshot().status).toBe('ended'), WITHIN)
+})
