@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 from collab.keyring.limits import PROVIDER_NAME_LEN_MAX, SECRET_LEN_MAX, SECRET_LEN_MIN
 from collab.keyring.master import Sealed
 from collab.messages.checks import identifier
+from protocol.stated import stated
 
 
 def _secret() -> Any:
@@ -22,7 +23,8 @@ def _secret() -> Any:
         if not (value.isascii() and value.isprintable()):
             raise ValueError(f"{attribute.name} must be printable ASCII")
 
-    return field(validator=check, repr=False)
+    bounds = stated(minLength=SECRET_LEN_MIN, maxLength=SECRET_LEN_MAX, pattern="^[ -~]*$")
+    return field(validator=check, repr=False, metadata=bounds)
 
 
 @define

@@ -85,6 +85,8 @@ def _keywords(validator: Any, type_name: str) -> Schema:
         return {_MOST[type_name]: validator.max_length}
     if name == "_MinLengthValidator" and type_name in _LEAST:
         return {_LEAST[type_name]: validator.min_length}
+    if name == "_MatchesReValidator":
+        return {"pattern": f"^(?:{validator.pattern.pattern})$"}
     if name == "_InValidator":
         return {"enum": list(validator.options)}
     return {}

@@ -13,7 +13,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from collab.kind import Tagged
-from collab.schema.answers import chat, meeting, messages, notes, operators, transcript, user
+from collab.schema.answers import (
+    chat,
+    meeting,
+    messages,
+    notes,
+    operators,
+    personal,
+    transcript,
+    user,
+)
 
 # By command or query. None: answered with null.
 ANSWERS: Final[Mapping[type[Tagged], Any]] = MappingProxyType(
@@ -24,6 +33,7 @@ ANSWERS: Final[Mapping[type[Tagged], Any]] = MappingProxyType(
         **messages.ANSWERS,
         **notes.ANSWERS,
         **user.ANSWERS,
+        **personal.ANSWERS,
         **operators.ANSWERS,
     }
 )
@@ -44,6 +54,11 @@ SNAPSHOTS: Final[Mapping[tuple[str, str], Any]] = MappingProxyType(
         ("user", "notices"): user.NoticesPage,
         ("user", "connections"): user.ConnectionsSnapshot,
         ("user", "profile"): user.OwnProfile,
+        ("preferences", "preferences"): personal.Preferences,
+        ("keys", "keys"): personal.ProviderKeys,
+        ("quota", "quota"): personal.Quota,
+        ("flags", "rules"): operators.FlagRules,
+        ("flags", "flags"): operators.FlagsOn,
         ("timers", "timers"): operators.TimersSnapshot,
     }
 )

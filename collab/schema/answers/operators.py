@@ -1,4 +1,4 @@
-"""Answers to operators and admins: the audit log, timers."""
+"""Answers to operators and admins: the audit log, timers, feature flags."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, TypedDict
 
 from collab.audit.kind import PageAudit
+from collab.flags import state as flags
 from collab.kind import Tagged
 from collab.timers import commands
 
@@ -37,6 +38,31 @@ class AuditPage(TypedDict):
 
     entries: list[AuditLine]
     next: int | None
+
+
+class FlagRule(TypedDict):
+    """One flag: its value, for whom it is on, who said so last, when and why."""
+
+    name: str
+    value: bool | int | float | str
+    is_on: bool
+    percent: int
+    org_ids: list[str]
+    reason: str
+    by: str
+    at_ms: int
+
+
+class FlagRules(TypedDict):
+    """All flags, by name."""
+
+    flags: list[FlagRule]
+
+
+class FlagsOn(TypedDict):
+    """What is on for the caller: name to value."""
+
+    flags: dict[str, bool | int | float | str]
 
 
 class TimerShown(TypedDict):
@@ -74,5 +100,9 @@ ANSWERS: Final[Mapping[type[Tagged], Any]] = MappingProxyType(
         PageAudit: AuditPage,
         commands.CancelTimer: TimerWasSet,
         commands.ListTimers: TimersPage,
+        flags.SetFlag: None,
+        flags.RemoveFlag: None,
+        flags.ListFlags: FlagRules,
+        flags.MyFlags: FlagsOn,
     }
 )

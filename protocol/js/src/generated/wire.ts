@@ -1857,8 +1857,30 @@ export interface FlagsRemoveArgs {
 /** All flags with their rules, and who changed each last, when and why. */
 export type FlagsListArgs = Record<string, never>;
 
+/** One flag: its value, for whom it is on, who said so last, when and why. */
+export interface FlagRule {
+  name: string;
+  value: boolean | number | string;
+  is_on: boolean;
+  percent: number;
+  org_ids: string[];
+  reason: string;
+  by: string;
+  at_ms: number;
+}
+
+/** All flags, by name. */
+export interface FlagRules {
+  flags: FlagRule[];
+}
+
 /** What is on for the caller: name to value. */
 export type FlagsMineArgs = Record<string, never>;
+
+/** What is on for the caller: name to value. */
+export interface FlagsOn {
+  flags: Record<string, boolean | number | string>;
+}
 
 /** A flag is as it says here. */
 export interface FlagSet {
@@ -1887,6 +1909,19 @@ export interface FlagChanged {
 
 /** What is left of today: `{"day", "resets_ms", "pools": {pool: {"limit", "remaining"}}}`. */
 export type QuotaGetArgs = Record<string, never>;
+
+/** How many messages there are a day, and how many are left. */
+export interface QuotaPool {
+  limit: number;
+  remaining: number;
+}
+
+/** What is left of `day` (empty: none has begun), and when it ends (Unix milliseconds). */
+export interface Quota {
+  day: string;
+  resets_ms: number;
+  pools: Record<string, QuotaPool>;
+}
 
 /** One more message counts. `remaining` is what is left in its pool. */
 export interface QuotaHeld {
@@ -1937,6 +1972,11 @@ export interface KeysSetArgs {
   secret: string;
 }
 
+/** By which one knows the key again. */
+export interface KeyFingerprint {
+  fingerprint: string;
+}
+
 /** Forget the key for a provider. Without one nothing changes. */
 export interface KeysRemoveArgs {
   provider: string;
@@ -1944,6 +1984,18 @@ export interface KeysRemoveArgs {
 
 /** For which providers there are keys, with fingerprints. */
 export type KeysListArgs = Record<string, never>;
+
+/** That there is a key; the key itself is never shown. */
+export interface ProviderKey {
+  provider: string;
+  fingerprint: string;
+  set_ms: number;
+}
+
+/** One's keys, by provider. */
+export interface ProviderKeys {
+  keys: ProviderKey[];
+}
 
 /** There is a new key for a provider. Comes after its `KeySealed`. */
 export interface KeySet {
@@ -1984,6 +2036,11 @@ export interface ProjectsCreateArgs {
   name: string;
 }
 
+/** The id of the new project. */
+export interface ProjectId {
+  id: string;
+}
+
 /** Give it another name. */
 export interface ProjectsRenameArgs {
   id: string;
@@ -2016,10 +2073,42 @@ export interface FeedbackGiveArgs {
 /** Everything but feedback. */
 export type PreferencesGetArgs = Record<string, never>;
 
+/** A group of one's chats, in the order in which they came. */
+export interface Project {
+  id: string;
+  name: string;
+  chats: string[];
+}
+
+/** Everything that one prefers. `prompt`: what assistants are told; empty: nothing. */
+export interface Preferences {
+  values: Record<string, boolean | number | string>;
+  favourites: string[];
+  hidden: string[];
+  prompt: string;
+  projects: Project[];
+}
+
 /** One's own feedback, newest first: `{"feedback", "more"}`; `before` is a `seq`. */
 export interface FeedbackPageArgs {
   before?: number | null;
   limit?: number;
+}
+
+/** What one thinks of a message. */
+export interface Feedback {
+  seq: number;
+  chat: string;
+  message_id: number;
+  rating: "up" | "down";
+  text: string;
+  at_ms: number;
+}
+
+/** One's own feedback, newest first. Give the last `seq` as `before` to go on. */
+export interface FeedbackPage {
+  feedback: Feedback[];
+  more: boolean;
 }
 
 /** A preference is this, or no more (null). */
@@ -2151,25 +2240,25 @@ export interface Commands {
     "timers.cancel": { args: TimersCancelArgs; answer: TimerWasSet };
   };
   flags: {
-    "flags.set": { args: FlagsSetArgs; answer: unknown };
-    "flags.remove": { args: FlagsRemoveArgs; answer: unknown };
+    "flags.set": { args: FlagsSetArgs; answer: null };
+    "flags.remove": { args: FlagsRemoveArgs; answer: null };
   };
   quota: {
   };
   keys: {
-    "keys.set": { args: KeysSetArgs; answer: unknown };
-    "keys.remove": { args: KeysRemoveArgs; answer: unknown };
+    "keys.set": { args: KeysSetArgs; answer: KeyFingerprint };
+    "keys.remove": { args: KeysRemoveArgs; answer: null };
   };
   preferences: {
-    "preferences.set": { args: PreferencesSetArgs; answer: unknown };
-    "models.favour": { args: ModelsFavourArgs; answer: unknown };
-    "models.hide": { args: ModelsHideArgs; answer: unknown };
-    "prompt.set": { args: PromptSetArgs; answer: unknown };
-    "projects.create": { args: ProjectsCreateArgs; answer: unknown };
-    "projects.rename": { args: ProjectsRenameArgs; answer: unknown };
-    "projects.remove": { args: ProjectsRemoveArgs; answer: unknown };
-    "projects.place": { args: ProjectsPlaceArgs; answer: unknown };
-    "feedback.give": { args: FeedbackGiveArgs; answer: unknown };
+    "preferences.set": { args: PreferencesSetArgs; answer: null };
+    "models.favour": { args: ModelsFavourArgs; answer: null };
+    "models.hide": { args: ModelsHideArgs; answer: null };
+    "prompt.set": { args: PromptSetArgs; answer: null };
+    "projects.create": { args: ProjectsCreateArgs; answer: ProjectId };
+    "projects.rename": { args: ProjectsRenameArgs; answer: null };
+    "projects.remove": { args: ProjectsRemoveArgs; answer: null };
+    "projects.place": { args: ProjectsPlaceArgs; answer: null };
+    "feedback.give": { args: FeedbackGiveArgs; answer: null };
   };
 }
 
@@ -2225,18 +2314,18 @@ export interface Queries {
     "timers.list": { args: TimersListArgs; answer: TimersPage };
   };
   flags: {
-    "flags.list": { args: FlagsListArgs; answer: unknown };
-    "flags.mine": { args: FlagsMineArgs; answer: unknown };
+    "flags.list": { args: FlagsListArgs; answer: FlagRules };
+    "flags.mine": { args: FlagsMineArgs; answer: FlagsOn };
   };
   quota: {
-    "quota.get": { args: QuotaGetArgs; answer: unknown };
+    "quota.get": { args: QuotaGetArgs; answer: Quota };
   };
   keys: {
-    "keys.list": { args: KeysListArgs; answer: unknown };
+    "keys.list": { args: KeysListArgs; answer: ProviderKeys };
   };
   preferences: {
-    "preferences.get": { args: PreferencesGetArgs; answer: unknown };
-    "feedback.page": { args: FeedbackPageArgs; answer: unknown };
+    "preferences.get": { args: PreferencesGetArgs; answer: Preferences };
+    "feedback.page": { args: FeedbackPageArgs; answer: FeedbackPage };
   };
 }
 
@@ -2379,20 +2468,20 @@ export interface Topics {
   };
   flags: {
     rules: {
-      snapshot: unknown;
+      snapshot: FlagRules;
       event:
         | EventOf<"rules", "flag.set", FlagSet>
         | EventOf<"rules", "flag.removed", FlagRemoved>;
     };
     flags: {
-      snapshot: unknown;
+      snapshot: FlagsOn;
       event:
         | EventOf<"flags", "flag.changed", FlagChanged>;
     };
   };
   quota: {
     quota: {
-      snapshot: unknown;
+      snapshot: Quota;
       event:
         | EventOf<"quota", "quota.held", QuotaHeld>
         | EventOf<"quota", "quota.returned", QuotaReturned>
@@ -2403,7 +2492,7 @@ export interface Topics {
   };
   keys: {
     keys: {
-      snapshot: unknown;
+      snapshot: ProviderKeys;
       event:
         | EventOf<"keys", "key.set", KeySet>
         | EventOf<"keys", "key.removed", KeyRemoved>;
@@ -2411,7 +2500,7 @@ export interface Topics {
   };
   preferences: {
     preferences: {
-      snapshot: unknown;
+      snapshot: Preferences;
       event:
         | EventOf<"preferences", "preference.set", PreferenceSet>
         | EventOf<"preferences", "model.favoured", ModelFavoured>
