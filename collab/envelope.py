@@ -8,9 +8,10 @@ for ever: fields may be added with a default, never renamed or reused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgpack  # type: ignore[import-untyped]
+from attrs import fields
 
 from collab.audit import AuditEntry
 from collab.kind import Kind, Stamp
@@ -86,6 +87,9 @@ class EventCodec:
             cls: name for name, topic in kind.topics.items() for cls in topic.events
         }
         self._plain_by_class = {cls: unstructurer(cls) for cls in kind.events}
+        self._width_by_class = {
+            cls: sum(each.init for each in fields(cast("Any", cls))) for cls in kind.events
+        }
         self._pack = msgpack.Packer().pack  # One, with its buffer, for all; empty between calls.
 
     def topic_of(self, entry: Entry) -> str | None:
@@ -95,8 +99,8 @@ class EventCodec:
     def encode(self, entry: Entry) -> bytes:
         """Return *entry* as journaled bytes."""
         event = entry.event
-        fields = entry.fields = self._plain_by_class[type(event)](event)
-        envelope = {"t": event.TAG, "b": entry.by, "a": entry.at_ms, "d": fields}
+        held = entry.fields = self._plain_by_class[type(event)](event)
+        envelope = {"t": event.TAG, "b": entry.by, "a": entry.at_ms, "d": held}
         if entry.key is not None:
             envelope["k"] = entry.key
             envelope["o"] = entry.op
@@ -112,12 +116,15 @@ class EventCodec:
           KeyError, WireError: the journal holds what this version of the kind cannot read.
         """
         envelope = msgpack.unpackb(payload, strict_map_key=False)
-        event = structure(envelope["d"], self._class_by_tag[envelope["t"]], encoding=STORAGE)
+        held, cls = envelope["d"], self._class_by_tag[envelope["t"]]
+        event = structure(held, cls, encoding=STORAGE)
         entry = Entry(
             event, envelope["b"], envelope["a"], key=envelope.get("k"), reply=envelope.get("r")
         )
         entry.op = envelope.get("o")
-        entry.fields = envelope["d"]
+        # Fields that came to the class later are shown with their defaults, as everybody else's.
+        is_whole = len(held) == self._width_by_class[cls]
+        entry.fields = held if is_whole else self._plain_by_class[cls](event)
         entry.nbytes = len(payload)
         return entry
 

@@ -216,12 +216,14 @@ class Topic(Generic[S]):
     """One stream of a kind. Events are listed once, in exactly one topic.
 
     ``is_batched`` topics flush at most every ``BATCH_INTERVAL_S``; others at once.
-    ``snapshot`` returns what a new subscriber sees first, as a plain structure.
+    ``snapshot`` returns what a new subscriber sees first, as a plain structure; ``shape`` says of
+    what shape that is, for the contract (``collab.schema``): a typed dictionary or attrs class.
     """
 
     events: tuple[type[Tagged], ...]
     snapshot: Callable[[S, Caller], object]
     is_batched: bool = False
+    shape: Any = None  # None: not said.
 
 
 @frozen(kw_only=True)

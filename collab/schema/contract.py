@@ -123,7 +123,8 @@ class _Reading:
             EventShown(cls.TAG, about(cls), self._define(cls.__name__, cls, is_input=False))
             for cls in topic.events
         )
-        shape = SNAPSHOTS.get((self._kind.name, name), Any)
+        declared = Any if topic.shape is None else topic.shape
+        shape = SNAPSHOTS.get((self._kind.name, name), declared)
         return TopicShown(name, self._definitions.output(shape), events, topic.is_batched)
 
     def _define(self, name: str, cls: Any, *, is_input: bool) -> Schema:

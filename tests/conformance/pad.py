@@ -18,6 +18,12 @@ class PadLine(TypedDict):
     n: int
 
 
+class PadLines(TypedDict):
+    """What is on the pad."""
+
+    lines: list[str]
+
+
 @frozen(kw_only=True)
 class AddLine:
     """Append a line."""
@@ -91,7 +97,7 @@ PAD: Final = Kind(
     new_state=PadState,
     commands={AddLine: _add, WaitForEver: _wait, Break: _break},
     events={LineAdded: _added},
-    topics={"lines": Topic(events=(LineAdded,), snapshot=_snapshot)},
+    topics={"lines": Topic(events=(LineAdded,), snapshot=_snapshot, shape=PadLines)},
     role_of=lambda _state, _caller: "writer",
     permissions={"writer": frozenset({"pad.add", "pad.wait", "pad.break", "read:lines"})},
 )

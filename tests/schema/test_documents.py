@@ -134,6 +134,8 @@ def test_kinds_of_ones_own_are_in_it() -> None:
     add = whole["x-kinds"]["pad"]["commands"]["pad.add"]
     assert find(whole, add["answer"]["$ref"])["required"] == ["n"]
     assert find(whole, add["args"]["$ref"])["properties"]["text"]["maxLength"] == 100
+    lines = whole["x-kinds"]["pad"]["topics"]["lines"]
+    assert find(whole, lines["snapshot"]["$ref"])["required"] == ["lines"]
     assert '"pad.add": { args: PadAddArgs; answer: PadLine };' in typescript_of(contract)
 
 

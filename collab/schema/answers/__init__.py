@@ -3,7 +3,7 @@
 The rules return plain maps, because those are what is journaled, kept and sent. These typed
 dictionaries say what is in them; ``tests/schema`` plays every operation and holds each answer
 against its shape. A kind of one's own says so itself: ``ANSWER: ClassVar = Shape`` in the command
-or query, beside its ``TAG``; without it its answers are of any shape.
+or query, beside its ``TAG``, and ``Topic.shape``; what nobody says may be anything.
 """
 
 from __future__ import annotations
