@@ -22,7 +22,7 @@ LIMIT: Final = re.compile(r"^export const (\w+) = ([\d_]+)", re.MULTILINE)
 # Bounds that a browser alone has: its sockets pile up what they are given.
 OWN_LIMITS: Final = frozenset(
     {"SOCKET_BUFFER_BYTES_MAX", "SOCKET_LOOK_MS", "TIMER_MAX_MS", "LINES_SHOWN_MAX"}
-    | {"VIEW_LINGER_MS"}
+    | {"VIEW_LINGER_MS", "PROBE_TIMEOUT_MS"}
 )
 FILE_LINES_MAX: Final = 400
 

@@ -48,7 +48,7 @@ export class Keeper {
   readonly #parts: KeeperParts
   readonly #authenticate: (token: string) => Promise<void>
   readonly #backoff: Backoff
-  readonly #closing = new AbortController()
+  #endSleep: () => void = () => {}
   readonly #linkTimers = new Set<ReturnType<typeof setTimeout>>() // End with the link that is up.
   #link: Link | null = null
   #failure: ClientError | null = null
@@ -98,7 +98,7 @@ export class Keeper {
       this.feeds.finish(error)
       this.status.set({ phase: 'closed', failure: error })
     }
-    this.#closing.abort()
+    this.#endSleep()
     this.#link?.leave()
   }
 
@@ -106,6 +106,7 @@ export class Keeper {
 
   async #run (): Promise<void> {
     await null // Whoever opens a client sees it connecting before anything can fail.
+    const forget = onWakeUp(() => this.#wake())
     try {
       while (this.#failure === null) {
         const delayMs = await this.#runOnce()
@@ -116,7 +117,15 @@ export class Keeper {
     } catch (error) {
       // Anything else is what the socket's constructor says: no such address, say.
       this.close(error instanceof ConnectFailed ? error : new ConnectFailed('bad_address', String(error)))
+    } finally {
+      forget()
     }
+  }
+
+  /** The network, or the page, is back: the connection is looked at, or tried for, at once. */
+  #wake (): void {
+    this.#link?.probe()
+    this.#endSleep()
   }
 
   /** Runs one link from opening to end; resolves with the delay in ms before the next. */
@@ -233,15 +242,11 @@ export class Keeper {
   /** Sleeps until the delay is over, the client is at its end, or the network is said to be back. */
   async #sleep (delayMs: number): Promise<void> {
     await new Promise<void>(resolve => {
-      const wake = (): void => {
+      const timer = setTimeout(resolve, delayMs)
+      this.#endSleep = () => {
         clearTimeout(timer)
-        forget()
-        this.#closing.signal.removeEventListener('abort', wake)
         resolve()
       }
-      const timer = setTimeout(wake, delayMs)
-      const forget = onWakeUp(wake)
-      this.#closing.signal.addEventListener('abort', wake)
     })
   }
 }

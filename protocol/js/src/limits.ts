@@ -38,6 +38,7 @@ export const TOO_BIG_CLOSES_MAX = 2 // Closes with 1009 until what may have caus
 // Of this client alone: the browser buffers what a socket does not take, so we look before we send.
 export const SOCKET_BUFFER_BYTES_MAX = 262_144
 export const SOCKET_LOOK_MS = 20 // How often a full socket is looked at again.
+export const PROBE_TIMEOUT_MS = 5_000 // For any word of the server after a page has woken up.
 export const TIMER_MAX_MS = 2_147_483_647 // A longer timeout would fire at once.
 
 // Live views and notes, as in `collab/limits.py`.

@@ -13,7 +13,7 @@
 
 import type { Codec, Payload } from './codec.js'
 import { Unreadable } from './errors.js'
-import { DRAIN_WAIT_MS, HANDSHAKE_TIMEOUT_MS, LINK_QUEUE_MAX, SOCKET_BUFFER_BYTES_MAX, SOCKET_LOOK_MS } from './limits.js'
+import { DRAIN_WAIT_MS, HANDSHAKE_TIMEOUT_MS, LINK_QUEUE_MAX, PROBE_TIMEOUT_MS, SOCKET_BUFFER_BYTES_MAX, SOCKET_LOOK_MS } from './limits.js'
 import type { ClientMessage, ErrorMessage, GoodbyeMessage, ServerMessage, WelcomeMessage } from './messages.js'
 import type { CallQueue } from './queue.js'
 import { leaveSocket, openSocket, type Socket, type SocketConstructor } from './socket.js'
@@ -59,6 +59,7 @@ export class Link {
   #deadline: ReturnType<typeof setTimeout> | undefined
   #look: ReturnType<typeof setTimeout> | undefined
   #keepalive: ReturnType<typeof setInterval> | undefined
+  #probe: ReturnType<typeof setTimeout> | undefined
   readonly #posted: Payload[] = []
   readonly #presence = new Map<string, Payload>() // Only the newest of each target is sent.
   #ping = { n: 0, sentAt: 0 }
@@ -101,6 +102,17 @@ export class Link {
       this.#posted.push(payload)
     }
     this.#pump()
+  }
+
+  /** Asks whether the server is still there; without an answer in `PROBE_TIMEOUT_MS` the link ends. */
+  probe (): void {
+    if (!this.isLive || this.#isDraining) return
+    const heard = this.#heard
+    this.#sendPing()
+    clearTimeout(this.#probe)
+    this.#probe = setTimeout(() => {
+      if (this.#heard === heard) this.#end('the server fell silent')
+    }, PROBE_TIMEOUT_MS)
   }
 
   /** Closes the connection with a goodbye of the transport. */
@@ -170,16 +182,17 @@ export class Link {
   /** Pings at once, for the latency, and every `intervalMs`; ends a link that is silent. */
   #keepAlive (intervalMs: number): void {
     let heard = this.#heard
-    const ping = (): void => {
-      heard = this.#heard
-      this.#ping = { n: this.#ping.n + 1, sentAt: performance.now() }
-      this.post({ t: 'ping', n: this.#ping.n })
-    }
-    ping()
+    this.#sendPing()
     this.#keepalive = setInterval(() => {
-      if (this.#heard === heard) this.#end('the server fell silent')
-      else ping()
+      if (this.#heard === heard) return this.#end('the server fell silent')
+      heard = this.#heard
+      this.#sendPing()
     }, intervalMs)
+  }
+
+  #sendPing (): void {
+    this.#ping = { n: this.#ping.n + 1, sentAt: performance.now() }
+    this.post({ t: 'ping', n: this.#ping.n })
   }
 
   // ------------------------------------------------------------ sending
@@ -244,6 +257,7 @@ export class Link {
   #clear (): void {
     clearTimeout(this.#deadline)
     clearTimeout(this.#look)
+    clearTimeout(this.#probe)
     clearInterval(this.#keepalive)
   }
 }

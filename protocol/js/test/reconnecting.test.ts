@@ -208,3 +208,28 @@ it('[JS3.11] what is no WebSocket address, and a bound without room, is refused 
   expect(() => open(server, { offlineQueueMax: 0 })).toThrow(RangeError)
   expect(() => open(server, { followBufferMax: 0 })).toThrow(RangeError)
 })
+
+it('[JS3.1] when the page or its network is back, it tries at once, and looks whether its connection lives', async () => {
+  const page = new EventTarget()
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  vi.stubGlobal('document', document)
+  const server = new WireServer()
+  const client = open(server, { random: () => 0.999_999 })
+  await pass(1_000)
+  server.connections[0]!.isMute = true // The lid was closed; nobody has said that the socket is dead.
+  document.dispatchEvent(new Event('visibilitychange'))
+  server.isUp = false
+  await pass(4_900)
+  expect(client.connection.getSnapshot().phase).toBe('live')
+  await pass(200)
+  expect(client.connection.getSnapshot().phase).toBe('offline')
+  await pass(60_000)
+  const attempts = server.attempts.length
+  server.isUp = true
+  page.dispatchEvent(new Event('online'))
+  await pass(10)
+  expect(server.attempts).toHaveLength(attempts + 1)
+  expect(client.connection.getSnapshot().phase).toBe('live')
+  vi.unstubAllGlobals()
+})

@@ -47,6 +47,8 @@ export interface NotesStatus {
   readonly status: 'waiting' | 'live' | 'ended'
   /** Everything that was written here is on the server's disk. */
   readonly isSaved: boolean
+  /** Edits that are not on the server's disk yet; many small ones may count as one. */
+  readonly unsavedEdits: number
   /** Why nothing comes and goes any more. */
   readonly error: Error | null
   /** What was written here and is not in the server's document. */
@@ -96,6 +98,7 @@ export class NotesProvider implements Observable<NotesStatus> {
     this.#status ??= {
       status: this.#end !== null ? 'ended' : this.#epoch === null ? 'waiting' : 'live',
       isSaved: this.#unsent.isEmpty && !this.#broughtAlong && this.#end?.refused == null,
+      unsavedEdits: this.#unsent.length,
       error: this.#end?.error ?? null,
       refused: this.#end?.refused ?? null
     }

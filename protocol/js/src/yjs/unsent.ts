@@ -13,6 +13,10 @@ export class Unsent {
   #updates: Uint8Array[] = []
   #taken = 0 // How many of the oldest are on their way.
 
+  get length (): number {
+    return this.#updates.length
+  }
+
   get isEmpty (): boolean {
     return this.#updates.length === 0
   }
