@@ -194,6 +194,9 @@ HTTP_CALL_TIMEOUT_S: Final = 30.0
 HTTP_WAIT_MAX_MS: Final = 1_000  # Who is to come back later than that is told so instead.
 NOTES_MARKDOWN_BYTES_MAX: Final = 4 * NOTES_MARKDOWN_LEN_MAX  # Of an imported file.
 
+OVERSIGHT_ROWS_MAX: Final = 100  # Connections, or followed targets, that an overview lists.
+RECENT_LINES_MAX: Final = 200  # Warnings and errors that it remembers.
+
 # The client library.
 MESSAGES_SHOWN_MAX: Final = 1_000  # In a live view; older ones are paged.
 NOTES_SEND_BYTES_MAX: Final = 262_144  # Edits merged into one call, unless one alone is larger.

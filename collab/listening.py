@@ -19,12 +19,14 @@ from collab.http import (
     Readiness,
     make_http_app,
     notes_routes,
+    overview_routes,
     schema_routes,
     sign_in_routes,
     webhook_routes,
 )
 from collab.identity import Doorkeeper
 from collab.meeting import MEETING
+from collab.oversight import Oversight, overview
 from collab.permission.paths import check_routes
 from protocol.allowance import MessageRate
 from protocol.messages import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
@@ -80,8 +82,10 @@ async def listen(
     rng: random.Random | None = None,
     message_rate: MessageRate | None = None,
     pages: Sequence[BaseRoute] = (),
+    oversight: Oversight | None = None,
 ) -> AsyncIterator[Listening]:
-    """Serve *app* on a port while the block runs. *rng* is for jitter only; *pages* are for people.
+    """Serve *app* on a port while the block runs. *rng* is for jitter only; *pages* are for people;
+    *oversight* says who sees the server from above (by default nobody but developers).
 
     Raises:
       AddressUnusable: the address cannot be listened on.
@@ -102,7 +106,10 @@ async def listen(
         app.use_cork(wire.cork)
         app.standing.use_hosts(wire.hosts_of)
         await nursery.start(wire.run)
-        routes = [*http_routes(app), *pages]
+        seen = oversight or Oversight()
+        above = partial(overview, app, wire, seen.recent)
+        operators = overview_routes(app.gateway, seen.operators, above)
+        routes = [*http_routes(app), *operators, *pages]
         http_app = make_http_app(readiness, partial(server_figures, app, wire), routes=routes)
         check_routes(http_app.routes)
         route = partial(_route, wire, YjsDoors(wire, target_of=document_target))

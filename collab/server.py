@@ -31,6 +31,8 @@ from collab.identity import parse_issuers
 from collab.keyring import MasterKeys
 from collab.limits import DRAIN_WIRE_SHARE
 from collab.listening import AddressUnusable, Listening, listen
+from collab.operators import Operators
+from collab.oversight import Oversight
 from collab.standing import parse_receivers
 from collab.storage import StoreUnusable
 from collab.storage.errors import remedy_for, what_failed
@@ -78,10 +80,18 @@ async def run_server(
         idle_timeout_s=config.idle_timeout_s,
     )
     site = site or Site(is_dev=config.dev)
+    oversight = Oversight(Operators(frozenset(config.admins)))
     async with AsyncExitStack() as stack:
+        stack.enter_context(oversight.recent.listening())
         app = await stack.enter_async_context(open_app(config.data, settings))
         listening = await stack.enter_async_context(
-            listen(app, port_config, message_rate=rate, pages=web_routes(site))
+            listen(
+                app,
+                port_config,
+                message_rate=rate,
+                pages=web_routes(site),
+                oversight=oversight,
+            )
         )
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(site.run)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import trio
-from attrs import define, field
+from attrs import define
 
 from collab.cli.sample_meeting import PEOPLE, TITLE, Line
 from collab.client.live_notes import LiveNotes
@@ -28,7 +28,7 @@ class Bot:
     target: str
     notes: LiveNotes
     speed: float
-    _typing: trio.Lock = field(factory=trio.Lock)
+    pencil: trio.Lock  # One types at a time, as they all type at the end.
 
     async def say(self, segment: str, start_ms: int, line: Line) -> None:
         """Speak as a transcriber hears it: half of it is a guess, then comes the final text."""
@@ -64,7 +64,7 @@ class Bot:
 
         Cancelled: what was typed stays.
         """
-        async with self._typing:
+        async with self.pencil:
             shared = self.notes.text(ROOT)
             for number, letter in enumerate(text):
                 shared.append(letter)
@@ -90,10 +90,11 @@ async def open_bots(url: str, target: str, speed: float) -> AsyncIterator[dict[s
     """
     async with AsyncExitStack() as stack:
         bots: dict[str, Bot] = {}
+        pencil = trio.Lock()
         for name in PEOPLE:  # One after the other, so that it is known who comes first.
             client = await stack.enter_async_context(open_client(url, token=f"dev:{name}"))
             await client.call(target, "meeting.get", idempotent_read=True)
             notes = await stack.enter_async_context(Meeting(client, target).notes.open())
-            bots[name] = Bot(name, client, target, notes, speed)
+            bots[name] = Bot(name, client, target, notes, speed, pencil)
         await bots[PEOPLE[0]].client.call(target, "meeting.update", {"title": TITLE})
         yield bots

@@ -8,6 +8,7 @@ from collab.http.figures import FigureKind as FigureKind
 from collab.http.figures import FigureSource as FigureSource
 from collab.http.figures import figures_of as figures_of
 from collab.http.notes import notes_routes as notes_routes
+from collab.http.oversight import overview_routes as overview_routes
 from collab.http.schema import schema_routes as schema_routes
 from collab.http.tickets import sign_in_routes as sign_in_routes
 from collab.http.web import web_routes as web_routes

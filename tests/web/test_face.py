@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -214,6 +215,19 @@ def test_a_chat_pages_back_to_its_first_message(server: Server, person: People) 
         ann.messages.hover()
         ann.page.mouse.wheel(0, -20_000)
         ann.page.wait_for_timeout(50)
+
+
+def test_the_server_is_seen_from_above(server: Server, person: People) -> None:
+    """[Z5.1] The admin page shows connections, what is followed, and rates after two looks."""
+    ann, operator = person("ann"), person("operator")
+    room = ann.begin(server.url, "Seen from above")
+    operator.open(f"{server.url}/admin")
+    board = operator.page.get_by_role("main")
+    operator.sees(board, target_of(room))
+    operator.sees(board, "Connections, the slowest first")
+    frames = operator.page.locator(".card").filter(has_text="Frames out /s")
+    operator.sees(frames.locator(".card-value"), re.compile(r"\d"))
+    assert violations(operator.page) == []
 
 
 def test_the_page_is_small_and_quick(built_page: Path) -> None:

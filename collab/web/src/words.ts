@@ -32,9 +32,9 @@ export function hueOf(user: string): string {
 }
 
 export function hueNumber(user: string): number {
-  let sum = 7;
-  for (const letter of user) sum = (sum * 31 + letter.codePointAt(0)!) >>> 0;
-  return sum % 8;
+  let hash = 2166136261; // FNV-1a, folded.
+  for (const letter of user) hash = Math.imul(hash ^ letter.codePointAt(0)!, 16777619) >>> 0;
+  return (hash >>> 9) & 7;
 }
 
 /** Two letters for a round mark. */

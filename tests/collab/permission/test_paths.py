@@ -11,10 +11,11 @@ from starlette.routing import Mount, Route
 
 from collab import listening
 from collab.app import App, open_app
-from collab.http import Readiness, make_http_app
+from collab.http import Readiness, make_http_app, overview_routes
 from collab.http.schema import schema_routes
 from collab.http.web import web_routes
 from collab.kinds import BUILT_IN
+from collab.operators import Operators
 from collab.permission.paths import HTTP, WEBSOCKET, RouteUnknown, check_routes
 from collab.permission.scopes import covers
 from collab.web.site import Site
@@ -34,7 +35,9 @@ async def server() -> AsyncIterator[Served]:
 
 
 def _served(app: App) -> set[tuple[str, str]]:
-    ours = [*listening.http_routes(app), *schema_routes(BUILT_IN), *web_routes(Site(is_dev=True))]
+    above = overview_routes(app.gateway, Operators(), dict)
+    pages = web_routes(Site(is_dev=True))
+    ours = [*listening.http_routes(app), *schema_routes(BUILT_IN), *above, *pages]
     routes = make_http_app(Readiness(), tuple, routes=ours).routes
     check_routes(routes)
     return {

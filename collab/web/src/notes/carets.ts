@@ -19,14 +19,16 @@ export const showCarets = StateEffect.define<readonly Caret[]>();
 
 class CaretWidget extends WidgetType {
   readonly #user: string;
+  readonly #head: number; // Whoever moves is drawn anew, so that the name is seen again for a while.
 
-  constructor(user: string) {
+  constructor(user: string, head: number) {
     super();
     this.#user = user;
+    this.#head = head;
   }
 
   override eq(other: CaretWidget): boolean {
-    return other.#user === this.#user;
+    return other.#user === this.#user && other.#head === this.#head;
   }
 
   override toDOM(): HTMLElement {
@@ -58,7 +60,7 @@ function decorate(carets: readonly Caret[], length: number): DecorationSet {
     const head = Math.min(caret.head, length);
     const anchor = Math.min(caret.anchor, length);
     const [from, to] = [Math.min(head, anchor), Math.max(head, anchor)];
-    const line = Decoration.widget({ widget: new CaretWidget(caret.user), side: head < anchor ? -1 : 1 }).range(head);
+    const line = Decoration.widget({ widget: new CaretWidget(caret.user, caret.head), side: head < anchor ? -1 : 1 }).range(head);
     if (from === to) return [line];
     return [line, Decoration.mark({ class: `selected-by hue-${hueNumber(caret.user)}` }).range(from, to)];
   });

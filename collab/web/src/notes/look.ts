@@ -21,8 +21,9 @@ const SHEET = `
   .caret::after {
     content: attr(data-name); position: absolute; left: -2px; bottom: 100%; padding: 0 0.375rem; border-radius: 0.25rem 0.25rem 0.25rem 0;
     background: var(--hue); color: light-dark(#fff, #14171a); font: 600 0.6875rem/1.5 var(--sans); white-space: nowrap;
-    pointer-events: none; z-index: 1;
+    pointer-events: none; z-index: 1; animation: leave 0.6s 4s forwards;
   }
+  @keyframes leave { to { opacity: 0; } }
   .cm-line:first-of-type .caret::after { bottom: auto; top: 100%; border-radius: 0 0.25rem 0.25rem 0.25rem; }
   .selected-by { background: color-mix(in srgb, var(--hue) 22%, transparent); }
   ${["#0b6b6b, #62c7bd", "#9a3f14, #f0a079", "#4b4fb0, #a9adf5", "#8a2f6b, #e79acb", "#3d6b1f, #a5d07f", "#7a5200, #e0b860", "#22639c, #86bdf0", "#8d2f3f, #f0949f"]
