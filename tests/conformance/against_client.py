@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -161,26 +161,40 @@ class ClientPlay:
     # ------------------------------------------------------------ what the application does
 
     async def _call(self, client: Client, step: Mapping[str, Any]) -> None:
-        call = self._calls[step["as"]] = _Call()
+        async def ask(call: _Call) -> None:
+            answer = await client.ask(
+                step["target"],
+                step["op"],
+                step.get("args"),
+                key=step.get("key"),
+                timeout_s=step.get("timeout_ms", CALL_TIMEOUT_S * 1000) / 1000,
+            )
+            call.value, call.seq = answer.value, answer.seq
 
-        async def ask() -> None:
+        await self._begin(step["as"], ask)
+
+    async def _refresh(self, client: Client, step: Mapping[str, Any]) -> None:
+        async def refresh(_call: _Call) -> None:
+            await client.refresh(step["token"])
+
+        await self._begin(step["as"], refresh)
+
+    async def _begin(self, name: str, work: Callable[[_Call], Awaitable[None]]) -> None:
+        """Begin something that goes on beside the steps; return when it waits for the server."""
+        call = self._calls[name] = _Call()
+
+        async def run() -> None:
             with call.scope:
                 try:
-                    answer = await client.ask(
-                        step["target"],
-                        step["op"],
-                        step.get("args"),
-                        key=step.get("key"),
-                        timeout_s=step.get("timeout_ms", CALL_TIMEOUT_S * 1000) / 1000,
-                    )
-                    call.value, call.seq = answer.value, answer.seq
+                    await work(call)
                 except CallFailed as failed:
                     call.code = failed.code
                 except CallAbandoned:
                     call.code = ABANDONED
                 call.is_over.set()
 
-        self.nursery.start_soon(ask)
+        self.nursery.start_soon(run)
+        await trio.testing.wait_all_tasks_blocked()
 
     async def _cancel(self, _client: Client, step: Mapping[str, Any]) -> None:
         self._calls[step["call"]].scope.cancel()
@@ -201,9 +215,6 @@ class ClientPlay:
 
     async def _presence(self, client: Client, step: Mapping[str, Any]) -> None:
         await client.presence(step["target"], step["state"])
-
-    async def _refresh(self, client: Client, step: Mapping[str, Any]) -> None:
-        self.nursery.start_soon(client.refresh, step["token"])
 
     # ------------------------------------------------------------ what the application sees
 

@@ -147,7 +147,14 @@ export class Player {
       }
       case 'unfollow': return this.#followers.get(step['follow'] as string)?.follower.close()
       case 'presence': return client.setPresence(target, step['state'] as Fields)
-      case 'refresh': void client.refresh(step['token'] as string); return
+      case 'refresh': {
+        const call: { outcome: CallOutcome | null, readonly abort: AbortController } = { outcome: null, abort: new AbortController() }
+        this.#calls.set(step['as'] as string, call)
+        client.refresh(step['token'] as string).then(
+          () => { call.outcome = { answer: { value: null, seq: null } } },
+          (error: unknown) => { if (error instanceof ClientError) call.outcome = { code: error.code } })
+        return
+      }
       default: throw new Error('no such step')
     }
   }
