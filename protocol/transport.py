@@ -207,11 +207,14 @@ class ServerSocket:
 
     async def _close(self, reason: CloseReason, ended: trio.Event) -> None:
         """Our half of the close handshake, then the peer's; a peer that is late is cut off."""
-        assert self._ws is not None
+        ws = self._ws
+        if ws is None:  # It was finished, by a cancellation, before this began.
+            ended.set()
+            return
         try:
             with trio.move_on_after(GOODBYE_TIMEOUT_S) as handshake:
-                if self._ws.closed is None:
-                    await self._ws.aclose(reason.code, reason.reason)
+                if ws.closed is None:
+                    await ws.aclose(reason.code, reason.reason)
                 else:  # trio-websocket has given up, but the peer has not been told.
                     self._fail(reason.code, reason.reason)
                 await self._outlet.wait_empty()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 import trio
@@ -269,6 +270,26 @@ async def test_a_fault_while_the_port_is_cancelled_ends_nothing_else(
         await client.send(frame(TEXT, b"a", fin=False) + frame(CONTINUATION))
         assert await client.read_close() == 1011  # Our half of the handshake waits for the other.
     assert "handler failed" in caplog.text
+
+
+async def test_a_close_that_begins_as_the_port_is_cancelled_is_no_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """[T5.3] The socket is finished before the handshake began: there is nobody to shake hands."""
+    for _ in range(20):  # Which of the two tasks goes first is trio's whim.
+        with trio.CancelScope() as scope:
+            leave = partial(_leave, scope)
+            async with trio.open_nursery() as nursery:
+                port = await start_port(nursery, PortConfig(), leave)
+                async with await open_stream(port) as stream:
+                    await RawClient(stream).open()
+                    await trio.sleep_forever()
+    assert caplog.text == ""
+
+
+async def _leave(scope: trio.CancelScope, socket: ServerSocket) -> None:
+    socket.close_soon(1001)
+    scope.cancel()
 
 
 async def test_close_shakes_hands(session: Session) -> None:
