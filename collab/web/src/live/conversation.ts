@@ -1,10 +1,10 @@
 // The messages of a meeting or a chat: those in history, those on their way, paging back.
 
-import type { Client, EventItem } from "@collab/client";
-import type { MessagesPage, MessagesSnapshot } from "@collab/client";
+import { type Client, type EventItem, loadMessages, type MessagesShown, reduceMessages, type SnapshotItem } from "@collab/client";
+import type { MessagesPage } from "@collab/client/wire";
 import { Store } from "../store";
 import { reasonOf } from "../words";
-import { loadMessages, type Messages, NO_MESSAGES, prependMessages, reduceMessages } from "./messages";
+import { joined, NO_MESSAGES, withOlder } from "./messages";
 
 /** One of our own that history does not hold yet. */
 export interface Pending {
@@ -21,7 +21,7 @@ export interface Pending {
 const PAGE = 50;
 
 export class Conversation {
-  readonly messages = new Store<Messages>(NO_MESSAGES);
+  readonly messages = new Store<MessagesShown>(NO_MESSAGES);
   readonly pending = new Store<readonly Pending[]>([]);
   readonly isPaging = new Store(false);
   readonly #client: Client;
@@ -32,8 +32,8 @@ export class Conversation {
     this.#target = target;
   }
 
-  load(snapshot: MessagesSnapshot): void {
-    this.messages.update((held) => loadMessages(held, snapshot));
+  load(topics: SnapshotItem["topics"]): void {
+    this.messages.update((held) => joined(held, loadMessages(topics)));
     this.#settle();
   }
 
@@ -67,14 +67,14 @@ export class Conversation {
   }
 
   async pageBack(): Promise<void> {
-    const { list, more } = this.messages.value;
-    const first = list[0];
+    const { messages, more } = this.messages.value;
+    const first = messages[0];
     if (!more || !first || this.isPaging.value) return;
     this.isPaging.set(true);
     try {
       const args = { before: first.id, limit: PAGE };
       const page = (await this.#client.call(this.#target, "messages.page", args, { isRead: true })) as unknown as MessagesPage;
-      this.messages.update((held) => prependMessages(held, page.messages, page.more));
+      this.messages.update((held) => withOlder(held, page.messages, page.more));
     } finally {
       this.isPaging.set(false);
     }
@@ -99,7 +99,7 @@ export class Conversation {
 
   /** Lets go of what history shows. */
   #settle(): void {
-    const newest = this.messages.value.list.at(-1)?.id ?? 0;
+    const newest = this.messages.value.messages.at(-1)?.id ?? 0;
     this.pending.update((list) => {
       const kept = list.filter((one) => one.id === null || one.id > newest);
       return kept.length === list.length ? list : kept;

@@ -1,18 +1,15 @@
 // My meetings and chats, as the server keeps the list for me on all my devices.
 
-import type { Client, EventItem } from "@collab/client";
-import type { ListedItem, ListPage, ListSnapshot } from "@collab/client";
+import { type Client, type ListShown, loadList, mergedItems, reduceList } from "@collab/client";
+import type { ListedItem, ListPage } from "@collab/client/wire";
 import { Store } from "../store";
 import { reasonOf } from "../words";
 
-export interface MyItems {
-  readonly items: readonly ListedItem[];
-  readonly cursor: string | null;
+export interface MyItems extends ListShown {
   readonly isLoaded: boolean;
   readonly problem: string;
 }
 
-type Change = Partial<ListedItem> & { target: string };
 const NOTHING: MyItems = { items: [], cursor: null, isLoaded: false, problem: "" };
 
 export class MyList {
@@ -35,7 +32,7 @@ export class MyList {
     const { cursor } = this.items.value;
     if (cursor === null) return;
     const page = (await this.#client.call(this.#target, "user.list", { before: cursor }, { isRead: true })) as unknown as ListPage;
-    this.items.update((held) => ({ ...held, items: merged([...held.items, ...page.items]), cursor: page.cursor }));
+    this.items.update((held) => ({ ...held, items: mergedItems(page.items, held.items), cursor: page.cursor }));
   }
 
   async pin(item: ListedItem): Promise<void> {
@@ -47,11 +44,9 @@ export class MyList {
     try {
       for await (const item of this.#client.follow(this.#target, ["list"], { signal })) {
         if (item.kind === "snapshot") {
-          const list = (item.topics as unknown as { list: ListSnapshot }).list;
-          const items = merged([...list.pinned, ...list.items]);
-          this.items.set({ items, cursor: list.cursor, isLoaded: true, problem: "" });
+          this.items.set({ ...loadList(item.topics), isLoaded: true, problem: "" });
         } else if (item.kind === "event") {
-          this.items.update((held) => ({ ...held, items: reduce(held.items, item) }));
+          this.items.update((held) => ({ ...held, ...reduceList(held, item) }));
         }
       }
     } catch (error) {
@@ -60,21 +55,8 @@ export class MyList {
   }
 }
 
-/** Each once, pinned ones first, then by when something last happened. */
-function merged(items: readonly ListedItem[]): readonly ListedItem[] {
-  const byTarget = new Map(items.map((item) => [item.target, item]));
-  const rank = (item: ListedItem): number => (item.pinned_ms === null ? 0 : 1);
-  return [...byTarget.values()].sort((a, b) => rank(b) - rank(a) || b.at_ms - a.at_ms);
-}
-
-function reduce(items: readonly ListedItem[], event: EventItem): readonly ListedItem[] {
-  const change = event.data as unknown as Change;
-  if (event.type === "user.unlisted") return items.filter((item) => item.target !== change.target);
-  const held = items.find((item) => item.target === change.target);
-  if (event.type !== "user.listed" && held === undefined) return items;
-  if (event.type === "user.welcomed") change.is_request = false;
-  const blank = { pinned_ms: null, archived_ms: null };
-  const item = { ...blank, ...held, ...change } as ListedItem;
-  const others = items.filter((other) => other.target !== item.target);
-  return item.archived_ms === null ? merged([...others, item]) : others;
+/** What is not put away, pinned ones first. */
+export function shownItems(items: readonly ListedItem[]): readonly ListedItem[] {
+  const rank = (item: ListedItem): number => (item.pinned_ms === null ? 1 : 0);
+  return items.filter((item) => item.archived_ms === null).sort((a, b) => rank(a) - rank(b)); // It keeps the order else.
 }

@@ -3,33 +3,26 @@
 //   opening --meeting.get--> here | invited | nowhere | shut out
 //   here    --the server ends the subscription--> opening
 
-import { type Client, type EventItem, type Item, type SnapshotItem, SubscriptionEnded } from "@collab/client";
-import type {
-  Meeting, MeetingAndRole, MessagesSnapshot, ParticipantsSnapshot, TranscriptPage, TranscriptSnapshot,
-} from "@collab/client/wire";
+import {
+  type Client, type EventItem, type Item, loadMeeting, type MeetingShown, reduceMeeting, type SnapshotItem, SubscriptionEnded,
+} from "@collab/client";
+import type { Meeting, MeetingAndRole, TranscriptPage, TranscriptSnapshot } from "@collab/client/wire";
 import { Store } from "../store";
 import { codeOf, reasonOf } from "../words";
 import { Conversation } from "./conversation";
-import { loadPeople, NOBODY, type People, reducePeople } from "./people";
 import { NOTHING_SAID, type Transcript, TranscriptLog } from "./transcript";
 
 export type Standing = "opening" | "here" | "invited" | "nowhere" | "out";
 const TOPICS = ["state", "participants", "transcript", "messages", "presence"] as const;
 const ENDS_MAX = 3; // Subscriptions in a row that end before anything came.
-const STATUSES: Readonly<Record<string, Meeting["status"]>> = {
-  "meeting.scheduled": "scheduled",
-  "meeting.started": "live",
-  "meeting.ended": "ended",
-  "meeting.cancelled": "cancelled",
-};
 
 export class Room {
   readonly client: Client;
   readonly target: string;
   readonly standing = new Store<Standing>("opening");
   readonly problem = new Store<string>("");
-  readonly meeting = new Store<Meeting | null>(null);
-  readonly people = new Store<People>(NOBODY);
+  /** What it is and who is in it; nobody is known before one is in oneself. */
+  readonly meeting = new Store<MeetingShown | null>(null);
   readonly transcript = new Store<Transcript>(NOTHING_SAID);
   /** How many connections each person is here with. */
   readonly present = new Store<ReadonlyMap<string, number>>(new Map());
@@ -85,7 +78,7 @@ export class Room {
       // Another role, or the end of the meeting, ends a subscription; what is left can be followed.
       for (let ends = 0; ends < ENDS_MAX; ) {
         const found = await this.#find(signal);
-        this.meeting.set(found);
+        this.#found(found);
         if (found.status === "") return this.standing.set("nowhere");
         if (found.role === "invited" || found.role === "left") return this.standing.set("invited");
         try {
@@ -102,6 +95,11 @@ export class Room {
       this.problem.set(reasonOf(error));
       this.standing.set(codeOf(error) === "permission_denied" ? "out" : "nowhere");
     }
+  }
+
+  /** Shows what may be known of it before it is followed. */
+  #found(meeting: Meeting): void {
+    this.meeting.update((held) => ({ meeting, participants: held?.participants ?? new Map() }));
   }
 
   async #find(signal: AbortSignal): Promise<MeetingAndRole> {
@@ -137,14 +135,10 @@ export class Room {
     this.present.set(present);
   }
 
-  #takeSnapshot(item: SnapshotItem): void {
-    const topics = item.topics as unknown as {
-      state: Meeting; participants: ParticipantsSnapshot; transcript: TranscriptSnapshot; messages?: MessagesSnapshot;
-    };
-    this.meeting.set(topics.state);
-    this.people.set(loadPeople(topics.participants));
-    this.#log.load(topics.transcript);
-    if (topics.messages !== undefined) this.conversation.load(topics.messages);
+  #takeSnapshot({ topics }: SnapshotItem): void {
+    this.meeting.set(loadMeeting(topics));
+    this.#log.load(topics["transcript"] as unknown as TranscriptSnapshot);
+    if (topics["messages"] !== undefined) this.conversation.load(topics);
   }
 
   #takeEvent(event: EventItem): void {
@@ -153,18 +147,8 @@ export class Room {
         return this.#log.take(event);
       case "messages":
         return this.conversation.take(event);
-      case "participants":
-        return this.people.update((held) => reducePeople(held, event));
-      case "state":
-        return this.meeting.update((held) => held && withEvent(held, event));
+      default:
+        return this.meeting.update((held) => held && reduceMeeting(held, event));
     }
   }
-}
-
-function withEvent(meeting: Meeting, event: EventItem): Meeting {
-  const status = STATUSES[event.type] ?? meeting.status;
-  const changed = { ...meeting, ...event.data, status } as Meeting;
-  if (event.type === "meeting.started") changed.started_at_ms = event.at_ms;
-  if (event.type === "meeting.ended") changed.ended_at_ms = event.at_ms;
-  return changed;
 }

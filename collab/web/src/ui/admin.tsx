@@ -63,7 +63,7 @@ function Cards({ seen, newest }: { seen: Seen; newest: Overview }): JSX.Element 
     ["Live actors", shown(figure(newest, "collab_actors_active"))],
     ["Messages in /s", perSecond("collab_wire_messages_in")],
     ["Frames out /s", perSecond("collab_wire_frames_out")],
-    ["Commits /s", perSecond("collab_store_commits_total")],
+    ["Commits /s", perSecond("collab_store_commits")],
     ["Call, median", milliseconds(newest.latency_ms["0.5"])],
     ["Call, 99 of 100", milliseconds(newest.latency_ms["0.99"])],
     ["Waiting to be sent", bytes("collab_outbox_bytes")],
@@ -84,7 +84,7 @@ function Cards({ seen, newest }: { seen: Seen; newest: Overview }): JSX.Element 
 
 function Watched({ newest }: { newest: Overview }): JSX.Element {
   return (
-    <Table title="What is followed" head={["Target", "People", "Followers"]} isEmpty={newest.watched.length === 0}>
+    <Table title="What is followed" head={["Target"]} numbers={["People", "Followers"]} isEmpty={newest.watched.length === 0}>
       {newest.watched.map((one) => {
         const path = pathOf(one.target);
         return (
@@ -102,7 +102,7 @@ function Watched({ newest }: { newest: Overview }): JSX.Element {
 function Connections({ newest }: { newest: Overview }): JSX.Element {
   const { slowest } = newest.connections;
   return (
-    <Table title="Connections, the slowest first" head={["Who", "From", "State", "Waiting", "Calls", "Follows", "Lagging"]} isEmpty={slowest.length === 0}>
+    <Table title="Connections, the slowest first" head={["Who", "From", "State"]} numbers={["Waiting", "Calls", "Follows", "Lagging"]} isEmpty={slowest.length === 0}>
       {slowest.map((one) => (
         <tr key={one.session_id}>
           <td>{one.user_id ?? "nobody yet"}</td>
@@ -133,7 +133,7 @@ function Recent({ newest }: { newest: Overview }): JSX.Element {
   );
 }
 
-function Table(props: { title: string; head: readonly string[]; isEmpty: boolean; children: ComponentChildren }): JSX.Element {
+function Table(props: { title: string; head: readonly string[]; numbers?: readonly string[]; isEmpty: boolean; children: ComponentChildren }): JSX.Element {
   return (
     <section aria-label={props.title}>
       <h2 class="table-title">{props.title}</h2>
@@ -142,7 +142,12 @@ function Table(props: { title: string; head: readonly string[]; isEmpty: boolean
         : (
           <div class="table-place" tabIndex={0} role="region" aria-label={props.title}>
             <table>
-              <thead><tr>{props.head.map((name) => <th key={name} scope="col">{name}</th>)}</tr></thead>
+              <thead>
+                <tr>
+                  {props.head.map((name) => <th key={name} scope="col">{name}</th>)}
+                  {props.numbers?.map((name) => <th key={name} scope="col" class="number">{name}</th>)}
+                </tr>
+              </thead>
               <tbody>{props.children}</tbody>
             </table>
           </div>

@@ -1,4 +1,4 @@
-import type { Chat, ChatAndRole, MessagesSnapshot } from "@collab/client/wire";
+import type { Chat, ChatAndRole } from "@collab/client/wire";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Conversation } from "../live/conversation";
@@ -28,13 +28,13 @@ export function ChatPage({ session, target }: { session: Session; target: string
     void follow(session, target, conversation, leaving.signal, setFound);
     return () => leaving.abort();
   }, [session, target, conversation]);
-  const { list } = useStore(conversation.messages);
+  const { messages } = useStore(conversation.messages);
   useEffect(() => {
-    const newest = list.at(-1);
+    const newest = messages.at(-1);
     if (newest === undefined || document.visibilityState !== "visible") return;
     const args = { target, message_id: newest.id };
     session.client.call(`user:${session.user}`, "user.read", args).catch(() => undefined); // Not listed yet.
-  }, [session, target, list]);
+  }, [session, target, messages]);
   if (found.problem) {
     return (
       <main class="alone">
@@ -71,9 +71,8 @@ async function follow(
     let chat: Chat = got;
     for await (const item of session.client.follow(target, ["state", "messages"], { signal })) {
       if (item.kind === "snapshot") {
-        const topics = item.topics as unknown as { state: Chat; messages: MessagesSnapshot };
-        chat = topics.state;
-        conversation.load(topics.messages);
+        chat = item.topics["state"] as unknown as Chat;
+        conversation.load(item.topics);
       } else if (item.kind === "event" && item.topic === "messages") {
         conversation.take(item);
         continue;

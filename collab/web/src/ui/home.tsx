@@ -1,7 +1,7 @@
 import type { ListedItem } from "@collab/client";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { MyList } from "../live/my-list";
+import { MyList, shownItems } from "../live/my-list";
 import { leave, type Session } from "../live/session";
 import { go, pathOf } from "../place";
 import { Store, useStore } from "../store";
@@ -19,6 +19,7 @@ export function Home({ session }: { session: Session }): JSX.Element {
   const [list] = useState(() => new MyList(session.client, session.user));
   useEffect(() => () => list.close(), [list]);
   const mine = useStore(list.items);
+  const items = shownItems(mine.items);
   return (
     <div class="home">
       <header class="bar">
@@ -34,11 +35,11 @@ export function Home({ session }: { session: Session }): JSX.Element {
         <section aria-labelledby="mine">
           <h2 id="mine">My meetings and chats</h2>
           {mine.problem && <p class="problem">{mine.problem}</p>}
-          {mine.isLoaded && mine.items.length === 0 && (
+          {mine.isLoaded && items.length === 0 && (
             <p class="quiet empty">Nothing yet. Begin a meeting, and send its link to somebody.</p>
           )}
           <ul class="items">
-            {mine.items.map((item) => <Item key={item.target} item={item} list={list} />)}
+            {items.map((item) => <Item key={item.target} item={item} list={list} />)}
           </ul>
           {mine.cursor !== null && <Deed class="button-plain" act={() => list.pageBack()}>Show older ones</Deed>}
         </section>

@@ -42,7 +42,7 @@ function Door({ session, room }: { session: Session; room: Room }): JSX.Element 
     case "invited":
       return (
         <main class="alone">
-          <h1>{meeting?.title}</h1>
+          <h1>{meeting?.meeting.title}</h1>
           <p class="quiet">You are invited to this meeting.</p>
           <p><Deed class="button-main" act={() => room.join()}>Join</Deed></p>
           <p><a href="/">To my meetings and chats</a></p>
@@ -66,11 +66,10 @@ function Closed({ title, words }: { title: string; words: string }): JSX.Element
 }
 
 function RoomView({ session, room }: { session: Session; room: Room }): JSX.Element {
-  const meeting = useStore(room.meeting)!;
-  const people = useStore(room.people);
+  const { meeting, participants } = useStore(room.meeting)!;
   const [pane, setPane] = useState<Pane>("notes");
   const [unsaved] = useState(() => new Store(0));
-  const role = people.list.find((person) => person.user_id === session.user)?.role ?? "attendee";
+  const role = participants.get(session.user)?.role ?? "attendee";
   const isLive = meeting.status === "live";
   useEffect(() => {
     document.title = `${meeting.title} · collab`;
@@ -170,7 +169,7 @@ function EndButton({ room }: { room: Room }): JSX.Element {
 
 /** While the page is seen, what comes is read: the list of my meetings says so on all my devices. */
 function useReading(session: Session, room: Room): void {
-  const newest = useStore(room.conversation.messages).list.at(-1);
+  const newest = useStore(room.conversation.messages).messages.at(-1);
   const id = newest?.id;
   useEffect(() => {
     if (id === undefined) return undefined;

@@ -1,9 +1,8 @@
-import type { Client } from "@collab/client";
+import { type Client, textOf } from "@collab/client";
 import type { Message } from "@collab/client";
 import type { JSX } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { Conversation, Pending } from "../live/conversation";
-import { textOf } from "../live/messages";
 import { useStore } from "../store";
 import { exactTime, hueOf, shortTime } from "../words";
 import { Deed, Mark } from "./bits";
@@ -26,7 +25,7 @@ export interface MessagesProps {
 
 export function MessagesPane(props: MessagesProps): JSX.Element {
   const { conversation } = props;
-  const { list, more } = useStore(conversation.messages);
+  const { messages: list, more } = useStore(conversation.messages);
   const pending = useStore(conversation.pending);
   const isPaging = useStore(conversation.isPaging);
   const [replyTo, setReplyTo] = useState<Message | null>(null);

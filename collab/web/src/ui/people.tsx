@@ -10,20 +10,19 @@ import { Icon } from "./icons";
 const ROLES = ["host", "speaker", "attendee", "transcriber"] as const;
 
 export function PeoplePane({ room, user }: { room: Room; user: string }): JSX.Element {
-  const people = useStore(room.people);
+  const { meeting, participants } = useStore(room.meeting)!;
   const present = useStore(room.present);
-  const meeting = useStore(room.meeting);
-  const isHost = people.list.some((person) => person.user_id === user && person.role === "host") && meeting?.status === "live";
+  const isHost = participants.get(user)?.role === "host" && meeting.status === "live";
   const rank = (person: Participant): number => (present.has(person.user_id) ? 0 : person.standing === "joined" ? 1 : 2);
-  const sorted = [...people.list].sort((a, b) => rank(a) - rank(b) || a.user_id.localeCompare(b.user_id));
+  const sorted = [...participants.values()].sort((a, b) => rank(a) - rank(b) || a.user_id.localeCompare(b.user_id));
   return (
     <div class="people">
-      <p class="small quiet people-count">{count(present.size, "person", "people")} here, {count(people.list.length, "participant")}</p>
+      <p class="small quiet people-count">{count(present.size, "person", "people")} here, {count(participants.size, "participant")}</p>
       <ul aria-label="Participants">
         {sorted.map((person) => (
           <PersonRow
             key={person.user_id} room={room} person={person} isHere={present.has(person.user_id)} isMe={person.user_id === user}
-            isOwner={person.user_id === people.ownerId} mayChange={isHost && person.user_id !== people.ownerId && person.user_id !== user}
+            isOwner={person.user_id === meeting.owner_id} mayChange={isHost && person.user_id !== meeting.owner_id && person.user_id !== user}
           />
         ))}
       </ul>

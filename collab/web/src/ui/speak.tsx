@@ -8,7 +8,7 @@ import { Icon } from "./icons";
 
 /** Speaks into the transcript: with one's voice where the browser can listen, else with a sample. */
 export function SpeakButtons({ session, room }: { session: Session; room: Room }): JSX.Element {
-  const started = room.meeting.value?.started_at_ms ?? Date.now();
+  const started = room.meeting.value?.meeting.started_at_ms ?? Date.now();
   const [speech] = useState(() => new Speech(session.client, room.target, session.user, started));
   useEffect(() => () => speech.stop(), [speech]);
   const speaking = useStore(speech.speaking);
