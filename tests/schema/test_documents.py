@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 import pytest
 from attrs import evolve, field, frozen
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[import-untyped]
 
 from collab.chat import CHAT
 from collab.kind import Kind
@@ -21,6 +21,9 @@ from tests.conformance.pad import PAD, AddLine, PadState
 from tests.schema.checked_in import ROOT
 
 TSC: Final = ROOT / "protocol" / "js" / "node_modules" / ".bin" / "tsc"
+PUBLISHED: Final = (
+    ROOT / "tests/clients/node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json"
+)
 USES: Final = """
 import type { AnswerTo, ArgsOf, EventIn, ServerMessage, SnapshotOf } from "./wire.ts";
 import { KINDS } from "./wire.ts";
@@ -96,6 +99,16 @@ def test_the_asyncapi_document_has_its_shape() -> None:
     for kind in BUILT_IN:
         for cls in (*kind.commands, *kind.queries):
             assert f"{kind.name}.{cls.TAG}" in whole["operations"]
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="not installed: npm ci in tests/clients")
+def test_the_asyncapi_document_is_what_its_publishers_take() -> None:
+    """[P11.4] It validates against the schema of AsyncAPI 3.0; one without a title does not."""
+    validator = Draft7Validator(json.loads(PUBLISHED.read_text()))
+    whole = json.loads(document(BUILT_IN, "asyncapi"))
+    assert [error.message[:200] for error in validator.iter_errors(whole)] == []
+    del whole["info"]["title"]
+    assert not validator.is_valid(whole)
 
 
 @pytest.mark.skipif(not TSC.exists(), reason="no TypeScript compiler: npm ci in protocol/js")
