@@ -45,8 +45,12 @@ class Running:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return ours without any ``COLLAB_*`` variable, and with *variables*."""
+    """Return ours without any ``COLLAB_*`` variable, and with *variables*.
+
+    Servers keep what they compile, as installed ones do: compiling is most of a first start.
+    """
     ours = {key: value for key, value in os.environ.items() if not key.startswith("COLLAB_")}
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)
     return ours | variables
 
 
