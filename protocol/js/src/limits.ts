@@ -47,5 +47,6 @@ export const NOTES_SEND_BYTES_MAX = 262_144 // Edits merged into one call, unles
 export const NOTES_UNSENT_UPDATES_MAX = 512 // Beyond twice that, unsent edits are merged.
 export const NOTES_EDIT_TRIES_MAX = 6 // Of one edit, against faults of the server.
 export const NOTES_REFUSALS_MAX = 16 // Kept for the application; each holds a whole document.
+export const BUCKET_PARTS_MAX = 1_000 // Position of a part of a transcript's bucket: bucket * 1000 + part.
 export const LINES_SHOWN_MAX = 20_000 // Of a transcript in a live view; older ones are paged.
 export const VIEW_LINGER_MS = 2_000 // How long a view that nobody watches stays: pages change.

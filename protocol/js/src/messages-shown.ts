@@ -36,10 +36,10 @@ export function reduceMessages (shown: MessagesShown, event: EventItem): Message
   switch (event.type) {
     case 'message.posted':
       return appended(shown, {
-        ...blank(event.by, event.at_ms), ...(fields as Partial<Message>), id: event.seq
+        ...blank(event.by, event.at_ms), ...(fields as Partial<Message>), id: event.seq, n: nextNumber(shown)
       })
     case 'message.edited':
-      return edited(shown, fields['id'] as number, fields['parts'] as Part[], event.at_ms)
+      return edited(shown, fields['id'] as number, fields['parts'] as Part[], event.at_ms, event.seq)
     case 'message.deleted':
       return deleted(shown, fields['id'] as number)
     case 'message.reacted':
@@ -49,6 +49,12 @@ export function reduceMessages (shown: MessagesShown, event: EventItem): Message
     default:
       return shown
   }
+}
+
+/** Messages are counted from 1; 0: nobody has counted them. */
+function nextNumber ({ messages }: MessagesShown): number {
+  const newest = messages.findLast(({ id }) => id !== NOT_YET)
+  return newest?.n === 0 ? 0 : (newest?.n ?? 0) + 1
 }
 
 /** Returns a message of `author` that says nothing yet. */
@@ -82,9 +88,11 @@ export function appended (shown: MessagesShown, message: ShownMessage): Messages
   }
 }
 
-/** Returns the state in which a message says something else. */
-export function edited (shown: MessagesShown, id: number, parts: Part[], atMs: number): MessagesShown {
-  return changed(shown, id, message => ({ ...message, parts, edited_ms: atMs }))
+/** Returns the state in which a message says something else; `seq` is that of the edit, once it is known. */
+export function edited (shown: MessagesShown, id: number, parts: Part[], atMs: number, seq?: number): MessagesShown {
+  return changed(shown, id, message => ({
+    ...message, parts, edited_ms: atMs, edits: seq === undefined ? message.edits : [...message.edits, seq]
+  }))
 }
 
 /** Returns the state in which a message is empty; its place stays. */

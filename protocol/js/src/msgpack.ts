@@ -10,7 +10,7 @@
 import { Unreadable } from './errors.js'
 
 const DEPTH_MAX = 64 // Servers nest up to 16 and an envelope; whatever is deeper is not theirs.
-const SHORT_TEXT_BYTES = 24 // Below, a loop is quicker than the decoder's call.
+const SHORT_TEXT_BYTES = 64 // Below, a loop is quicker than a call of the decoder or the encoder.
 
 const TEXT_ENCODER = new TextEncoder()
 const TEXT_DECODER = new TextDecoder('utf-8', { fatal: true })
@@ -60,17 +60,31 @@ class Writer {
   }
 
   #text (text: string): void {
-    if (text.length <= 10) { // At most 30 bytes: the short form fits.
-      this.#room(1 + 3 * text.length)
-      const { written } = TEXT_ENCODER.encodeInto(text, this.#bytes.subarray(this.#at + 1))
-      this.#bytes[this.#at] = 0xa0 | written
-      this.#at += 1 + written
-      return
-    }
+    if (text.length < SHORT_TEXT_BYTES && this.#shortText(text)) return
     const bytes = TEXT_ENCODER.encode(text)
     if (bytes.length < 32) this.#byte(0xa0 | bytes.length)
     else this.#head(bytes.length, 0xd9, 0xda, 0xdb)
     this.#raw(bytes)
+  }
+
+  /** Writes a short text if it is ASCII; returns whether it was. */
+  #shortText (text: string): boolean {
+    const size = text.length
+    this.#room(2 + size)
+    let at = this.#at
+    if (size < 32) {
+      this.#bytes[at++] = 0xa0 | size
+    } else {
+      this.#bytes[at++] = 0xd9
+      this.#bytes[at++] = size
+    }
+    for (let n = 0; n < size; n++) {
+      const unit = text.charCodeAt(n)
+      if (unit >= 0x80) return false // What was written is written over.
+      this.#bytes[at++] = unit
+    }
+    this.#at = at
+    return true
   }
 
   #number (value: number): void {
@@ -228,16 +242,22 @@ class Reader {
   }
 
   #text (count: number): string {
-    const bytes = this.#take(count)
+    const end = this.#at + count
+    if (end > this.#bytes.length) throw new Unreadable('MessagePack that ends too early')
     if (count < SHORT_TEXT_BYTES) {
       let text = ''
-      for (const byte of bytes) {
-        if (byte >= 0x80) return TEXT_DECODER.decode(bytes)
+      let at = this.#at
+      for (; at < end; at++) {
+        const byte = this.#bytes[at] as number
+        if (byte >= 0x80) break
         text += String.fromCharCode(byte)
       }
-      return text
+      if (at === end) {
+        this.#at = end
+        return text
+      }
     }
-    return TEXT_DECODER.decode(bytes)
+    return TEXT_DECODER.decode(this.#take(count))
   }
 
   #list (count: number, depth: number): unknown[] {

@@ -4,23 +4,13 @@ import { Unreadable } from './errors.js'
 import type { ServerMessage } from './messages.js'
 
 type Kind = 'integer' | 'text' | 'flag' | 'map' | 'list'
+type Shape = Readonly<Record<string, Kind | `${Kind}?`>>
 
-// Field -> its kind; `?` may be absent or null. Fields that we do not know are ignored.
-const SHAPES: Readonly<Record<ServerMessage['t'], Readonly<Record<string, Kind | `${Kind}?`>>>> = {
-  welcome: { session: 'text', user: 'text', now_ms: 'integer', expires_at_ms: 'integer?', keepalive_ms: 'integer' },
-  reply: { ref: 'integer', seq: 'integer?' },
-  error: { ref: 'integer?', code: 'text', message: 'text', retryable: 'flag?', retry_after_ms: 'integer?', error_id: 'text?' },
-  snapshot: { ref: 'integer', target: 'text', epoch: 'text', seq: 'integer', topics: 'map' },
-  resumed: { ref: 'integer', target: 'text', epoch: 'text', seq: 'integer' },
-  reset: { ref: 'integer', target: 'text', reason: 'text', epoch: 'text', seq: 'integer', topics: 'map' },
-  events: { target: 'text', after: 'integer', seq: 'integer', events: 'list' },
-  presence: { target: 'text', sessions: 'map', full: 'flag?' },
-  ended: { ref: 'integer', target: 'text', code: 'text', message: 'text?', retryable: 'flag?' },
-  pong: { n: 'integer' },
-  goodbye: { reason: 'text', reconnect_after_ms: 'integer?' }
-}
-const EVENT: Readonly<Record<string, Kind>> = {
-  seq: 'integer', topic: 'text', type: 'text', at_ms: 'integer', by: 'text', data: 'map'
+interface Check {
+  readonly name: string
+  readonly kind: Kind
+  readonly mayLack: boolean
+  readonly holds: (value: unknown) => boolean
 }
 
 const isMap = (value: unknown): value is Record<string, unknown> =>
@@ -34,6 +24,27 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   list: Array.isArray
 }
 
+// Field -> its kind; `?` may be absent or null. Fields that we do not know are ignored.
+const WORDS: Readonly<Record<ServerMessage['t'], Shape>> = {
+  welcome: { session: 'text', user: 'text', now_ms: 'integer', expires_at_ms: 'integer?', keepalive_ms: 'integer' },
+  reply: { ref: 'integer', seq: 'integer?' },
+  error: { ref: 'integer?', code: 'text', message: 'text', retryable: 'flag?', retry_after_ms: 'integer?', error_id: 'text?' },
+  snapshot: { ref: 'integer', target: 'text', epoch: 'text', seq: 'integer', topics: 'map' },
+  resumed: { ref: 'integer', target: 'text', epoch: 'text', seq: 'integer' },
+  reset: { ref: 'integer', target: 'text', reason: 'text', epoch: 'text', seq: 'integer', topics: 'map' },
+  events: { target: 'text', after: 'integer', seq: 'integer', events: 'list' },
+  presence: { target: 'text', sessions: 'map', full: 'flag?' },
+  ended: { ref: 'integer', target: 'text', code: 'text', message: 'text?', retryable: 'flag?' },
+  pong: { n: 'integer' },
+  goodbye: { reason: 'text', reconnect_after_ms: 'integer?' }
+}
+const EVENT = checksOf({
+  seq: 'integer', topic: 'text', type: 'text', at_ms: 'integer', by: 'text', data: 'map'
+})
+
+const SHAPES: ReadonlyMap<string, readonly Check[]> = new Map(
+  Object.entries(WORDS).map(([tag, shape]) => [tag, checksOf(shape)]))
+
 /**
  * Returns `value` as a message of the server.
  *
@@ -42,8 +53,8 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
 export function readServerMessage (value: unknown): ServerMessage {
   if (!isMap(value) || typeof value['t'] !== 'string') throw new Unreadable('a message is a map with a tag')
   const tag = value['t']
-  if (!Object.hasOwn(SHAPES, tag)) throw new Unreadable(`no message has the tag ${tag.slice(0, 40)}`)
-  const shape = SHAPES[tag as ServerMessage['t']]
+  const shape = SHAPES.get(tag)
+  if (shape === undefined) throw new Unreadable(`no message has the tag ${tag.slice(0, 40)}`)
   check(value, shape, tag)
   if (tag === 'events') {
     for (const event of value['events'] as unknown[]) {
@@ -61,15 +72,16 @@ export function readServerMessage (value: unknown): ServerMessage {
   return value as unknown as ServerMessage // Every field that we read has just been checked.
 }
 
-function check (value: Record<string, unknown>, shape: Readonly<Record<string, string>>, tag: string): void {
-  for (const [name, wanted] of Object.entries(shape)) {
+function checksOf (shape: Shape): readonly Check[] {
+  return Object.entries(shape).map(([name, word]) => {
+    const kind = word.replace('?', '') as Kind
+    return { name, kind, mayLack: word.endsWith('?'), holds: IS[kind] }
+  })
+}
+
+function check (value: Record<string, unknown>, shape: readonly Check[], tag: string): void {
+  for (const { name, kind, mayLack, holds } of shape) {
     const field = value[name]
-    if (wanted.endsWith('?')) {
-      if (field !== undefined && field !== null && !IS[wanted.slice(0, -1) as Kind](field)) {
-        throw new Unreadable(`${tag}.${name} is no ${wanted.slice(0, -1)}`)
-      }
-    } else if (!IS[wanted as Kind](field)) {
-      throw new Unreadable(`${tag}.${name} is no ${wanted}`)
-    }
+    if (!holds(field) && !(mayLack && field == null)) throw new Unreadable(`${tag}.${name} is no ${kind}`)
   }
 }

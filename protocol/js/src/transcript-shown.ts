@@ -7,7 +7,7 @@
 
 import type { ChunkAdded, TranscriptLine, TranscriptSnapshot } from './generated/wire.js'
 import type { EventItem, SnapshotItem } from './items.js'
-import { LINES_SHOWN_MAX } from './limits.js'
+import { BUCKET_PARTS_MAX, LINES_SHOWN_MAX } from './limits.js'
 
 /** The newest lines, at most `LINES_SHOWN_MAX`; `before`: where to page to older ones, null: none. */
 export interface TranscriptShown {
@@ -26,11 +26,12 @@ export function loadTranscript (topics: SnapshotItem['topics']): TranscriptShown
 export function reduceTranscript (shown: TranscriptShown, event: EventItem): TranscriptShown {
   if (event.type !== 'transcript.added') return shown
   const line: TranscriptLine = { ...(event.data as unknown as ChunkAdded), seq: event.seq }
-  return {
-    ...shown,
-    lines: put(shown.lines, line),
-    watermarkMs: Math.max(shown.watermarkMs, line.end_ms)
-  }
+  const lines = put(shown.lines, line)
+  const watermarkMs = Math.max(shown.watermarkMs, line.end_ms)
+  if (lines.length <= LINES_SHOWN_MAX) return { ...shown, lines, watermarkMs }
+  const kept = lines.slice(-LINES_SHOWN_MAX)
+  // Pages begin at whole buckets: the one that the cut goes through is paged to again.
+  return { lines: kept, watermarkMs, before: ((kept[0] as TranscriptLine).bucket + 1) * BUCKET_PARTS_MAX }
 }
 
 /** Returns `newer` with what a page of older lines brought. */
@@ -51,7 +52,7 @@ function put (lines: readonly TranscriptLine[], line: TranscriptLine): readonly 
   if (held >= 0) next.splice(held, 1)
   const before = next.findLastIndex(other => bySpeech(other, line) <= 0)
   next.splice(before + 1, 0, line)
-  return next.length > LINES_SHOWN_MAX ? next.slice(-LINES_SHOWN_MAX) : next
+  return next
 }
 
 function keyOf (line: TranscriptLine): string {

@@ -9,6 +9,8 @@ import { useEffect, useId, useMemo } from 'react'
 import { idOf, inFront, segmentOf, useOlder } from './paging.js'
 import { useCollab, useObservable, useShared } from './providing.js'
 
+const NONE: readonly never[] = []
+
 /** Returns where the connection stands, how many calls are unsent, and the latency. */
 export function useConnection (): Connection {
   return useObservable(useCollab().client.connection)
@@ -72,14 +74,14 @@ export function useChat (name: `chat:${string}` | `meeting:${string}`): ChatNow 
   const shown = useShared(`${name}#messages`, open)
   const view = (): MessagesView => collab.shared.get(`${name}#messages`, open)
   const first = shown.state?.messages[0]?.id ?? null
-  const older = useOlder<ShownMessage>(name, idOf, () => olderMessages(target, { before: first }))
+  const newest = shown.state?.messages ?? NONE
+  const older = useOlder<ShownMessage>(name, idOf, newest, () => olderMessages(target, { before: first }))
   const does = useMemo(() => ({
     post: async (content: Content, options?: PostOptions) => await view().post(content, options),
     edit: async (id: number, content: Content, options?: AskOptions) => { await view().edit(id, content, options) },
     remove: async (id: number, options?: AskOptions) => { await view().delete(id, options) },
     react: async (id: number, emoji: string, on?: boolean, options?: AskOptions) => { await view().react(id, emoji, on, options) }
   }), [collab, name])
-  const newest = shown.state?.messages ?? []
   return {
     status: shown.status,
     error: shown.error,
@@ -108,11 +110,12 @@ export function useTranscript (key: string): TranscriptNow {
   const target = useMemo(() => collab.meeting(key), [collab, key])
   const { status, error, state } = useShared(`${target.name}#transcript`, () => target.transcript())
   const before = state?.before ?? null
-  const older = useOlder<TranscriptLine>(target.name, segmentOf, () => olderLines(target, { before }))
+  const newest = state?.lines ?? NONE
+  const older = useOlder<TranscriptLine>(target.name, segmentOf, newest, () => olderLines(target, { before }))
   return {
     status,
     error,
-    lines: inFront(older.items, state?.lines ?? [], segmentOf),
+    lines: inFront(older.items, newest, segmentOf),
     hasOlder: !older.isWhole && before !== null,
     loadOlder: older.load
   }

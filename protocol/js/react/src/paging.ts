@@ -28,21 +28,34 @@ export function inFront<I> (older: readonly I[], newer: readonly I[], keyOf: (it
   return [...older.filter(item => !known.has(keyOf(item))), ...newer]
 }
 
-/** Keeps the pages of what is called `name`; `open` begins at the newest of them. */
-export function useOlder<I> (name: string, keyOf: (item: I) => unknown, open: () => AsyncGenerator<I[], void>): Older<I> {
+/**
+ * Keeps the pages of what is called `name`; `open` begins at the newest of them. A page that brings
+ * nothing beyond `newest`, which is shown anyway, is followed by the next.
+ */
+export function useOlder<I> (
+  name: string, keyOf: (item: I) => unknown, newest: readonly I[], open: () => AsyncGenerator<I[], void>
+): Older<I> {
+  const latest = useRef({ newest, open })
+  latest.current = { newest, open }
   const [held, hold] = useState<{ readonly of: string, readonly items: readonly I[], readonly isWhole: boolean }>(
     { of: name, items: [], isWhole: false })
   const reading = useRef<{ readonly of: string, readonly pages: AsyncGenerator<I[], void>, next: Promise<void> | null } | null>(null)
   const load = useCallback(async (): Promise<void> => {
-    if (reading.current?.of !== name) reading.current = { of: name, pages: open(), next: null }
+    if (reading.current?.of !== name) reading.current = { of: name, pages: latest.current.open(), next: null }
     const { current } = reading
     const readNext = async (): Promise<void> => {
       try {
-        const { value, done } = await current.pages.next()
-        hold(before => {
-          const items = before.of === name ? before.items : []
-          return { of: name, items: inFront(value ?? [], items, keyOf), isWhole: done === true }
-        })
+        const known = new Set(latest.current.newest.map(keyOf))
+        for (;;) {
+          const { value, done } = await current.pages.next()
+          const items = (value ?? []).filter(item => !known.has(keyOf(item)))
+          if (items.length === 0 && done !== true) continue
+          return hold(before => ({
+            of: name,
+            items: inFront(items, before.of === name ? before.items : [], keyOf),
+            isWhole: done === true
+          }))
+        }
       } catch (error) {
         reading.current = null // A generator that has thrown is over: the next attempt begins anew.
         throw error
@@ -51,6 +64,6 @@ export function useOlder<I> (name: string, keyOf: (item: I) => unknown, open: ()
       }
     }
     await (current.next ??= readNext()) // Pressed twice, it is one page.
-  }, [name, open])
+  }, [name])
   return held.of === name ? { items: held.items, isWhole: held.isWhole, load } : { items: [], isWhole: false, load }
 }

@@ -6,7 +6,7 @@ import { type ReactElement, StrictMode } from 'react'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Collab, connect, textOf, type ViewShape } from '@collab/client'
-import { CollabProvider, useChat, useCollab, useConnection, useLive, useMeeting, usePresence } from '@collab/react'
+import { CollabProvider, useChat, useCollab, useConnection, useLive, useMeeting, usePresence, useTranscript } from '@collab/react'
 import { Served } from '../../test/served.js'
 
 let served: Served
@@ -119,4 +119,36 @@ it('[JS8.5] a page that changes keeps what it showed; what nobody shows is close
   expect(collab.shared.get('meeting:react-shared#messages', () => { throw new Error('opened anew') })).toBe(view)
   second.unmount()
   await waitFor(() => expect(view.getSnapshot().status).toBe('ended'), WITHIN)
+})
+
+it('[JS8.6] what is older is put in front, page by page', async () => {
+  const collab = open('pager')
+  const meeting = collab.meeting('react-older')
+  for (let n = 0; n < 260; n++) await meeting.do('messages.post', { text: String(n) })
+  await meeting.do('transcript.add_many', {
+    chunks: Array.from({ length: 30 }, (_, n) => ({ provider: 'p', segment: `s${n}`, speaker: 'x', start_ms: n * 90_000, end_ms: n * 90_000 + 9, text: `l${n}`, is_final: true }))
+  })
+  function Older (): ReactElement {
+    const chat = useChat('meeting:react-older')
+    const said = useTranscript('react-older')
+    return (
+      <section>
+        <p data-testid="messages">{chat.messages.map(textOf).join()}</p>
+        <p data-testid="lines">{said.lines.map(line => line.text).join()}</p>
+        <button onClick={() => { void chat.loadOlder(); void chat.loadOlder(); void said.loadOlder() }}>
+          {chat.hasOlder || said.hasOlder ? 'older' : 'all'}
+        </button>
+      </section>
+    )
+  }
+  show(collab, <Older />)
+  await waitFor(() => expect(screen.getByTestId('messages').textContent).toMatch(/259$/), WITHIN)
+  await waitFor(() => expect(screen.getByTestId('lines').textContent).toMatch(/l29$/), WITHIN)
+  for (let n = 0; n < 20 && screen.queryByText('all') === null; n++) {
+    const before = document.body.textContent
+    fireEvent.click(await screen.findByText('older', {}, WITHIN))
+    await waitFor(() => expect(document.body.textContent).not.toBe(before), WITHIN)
+  }
+  expect(screen.getByTestId('messages').textContent).toBe(Array.from({ length: 260 }, (_, n) => String(n)).join())
+  expect(screen.getByTestId('lines').textContent).toBe(Array.from({ length: 30 }, (_, n) => `l${n}`).join())
 })

@@ -1,0 +1,37 @@
+/** Views' values where a real server takes too long to bring them there. */
+
+import { expect, it } from 'vitest'
+import type { TranscriptLine } from '../src/generated/wire.js'
+import type { EventItem } from '../src/items.js'
+import { LINES_SHOWN_MAX, MESSAGES_SHOWN_MAX } from '../src/limits.js'
+import { appended, blank, type MessagesShown } from '../src/messages-shown.js'
+import { mergedLines, reduceTranscript, type TranscriptShown } from '../src/transcript-shown.js'
+import { seeded } from './clients.js'
+
+const line = (segment: string, revision: number, startMs: number, seq: number): TranscriptLine => ({
+  provider: 'p', segment, revision, speaker: 'ann', start_ms: startMs, end_ms: startMs + 1, text: `${segment}${revision}`, confidence: null, language: null, is_final: false, bucket: Math.floor(startMs / 1_000), seq
+})
+const event = ({ seq, ...data }: TranscriptLine): EventItem => ({ kind: 'event', seq, topic: 'transcript', type: 'transcript.added', at_ms: 0, by: 'ann', data: { ...data } })
+const NOTHING: TranscriptShown = { lines: [], watermarkMs: 0, before: null }
+
+it('[JS7.7] lines are in order of speech, one per segment in its newest revision, however they come (seeds 1 to 50)', () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const random = seeded(seed)
+    const lines = Array.from({ length: 60 }, (_, seq) => line(`s${Math.floor(random() * 20)}`, Math.floor(random() * 4), Math.floor(random() * 9_000), seq))
+    const shown = lines.reduce((now, one) => reduceTranscript(now, event(one)), NOTHING)
+    expect(shown.lines, `seed ${seed}`).toEqual(mergedLines(lines.slice(0, 30), lines.slice(30)))
+    const starts = shown.lines.map(one => one.start_ms)
+    expect(starts).toEqual([...starts].sort((a, b) => a - b))
+    expect(shown.watermarkMs).toBe(Math.max(...lines.map(one => one.end_ms)))
+  }
+})
+
+it('[JS7.7] a view is bounded: what falls off can be paged to', () => {
+  const lines = Array.from({ length: LINES_SHOWN_MAX }, (_, n) => line(`s${n}`, 0, n * 10, n))
+  const shown = reduceTranscript({ lines, watermarkMs: 0, before: null }, event(line('new', 0, 10_000_000, LINES_SHOWN_MAX)))
+  expect(shown.lines).toHaveLength(LINES_SHOWN_MAX)
+  expect([shown.lines[0]?.segment, shown.before]).toEqual(['s1', 1_000])
+  let messages: MessagesShown = { messages: [], more: false, leaf: 0 }
+  for (let id = 1; id <= MESSAGES_SHOWN_MAX + 1; id++) messages = appended(messages, { ...blank('ann', 0), id })
+  expect([messages.messages.length, messages.messages[0]?.id, messages.more]).toEqual([MESSAGES_SHOWN_MAX, 2, true])
+})
