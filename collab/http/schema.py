@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 from attrs import define, field, frozen
@@ -24,7 +24,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from collab.kind import Kind
-from collab.schema import Form, document
+
+if TYPE_CHECKING:
+    from collab.schema import Form
 
 # Path -> (form, media type)
 _PATHS: Final[Mapping[str, tuple[Form, str]]] = MappingProxyType(
@@ -56,11 +58,16 @@ class _Shelf:
         held = self._written.get(form)
         if held is None:
             # Some tens of milliseconds: in a thread, so that nobody waits for it.
-            text = await trio.to_thread.run_sync(document, self.kinds, form)
-            body = text.encode()
+            body = await trio.to_thread.run_sync(_write, self.kinds, form)
             digest = hashlib.blake2b(body, digest_size=12).hexdigest()
             held = self._written[form] = _Written(body, f'"{digest}"')
         return held
+
+
+def _write(kinds: Iterable[Kind[Any]], form: Form) -> bytes:
+    from collab.schema import document  # Most servers are never asked: their start is quicker.
+
+    return document(kinds, form).encode()
 
 
 def schema_routes(kinds: Iterable[Kind[Any]]) -> Sequence[BaseRoute]:
