@@ -1,4 +1,4 @@
-"""Those who take part in the sample meeting: each speaks, writes and types on its own connection."""
+"""Those who take part in the sample meeting: each speaks, writes and types over its own line."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Bot:
     notes: LiveNotes
     speed: float
     pencil: trio.Lock  # One types at a time, as they all type at the end.
+    shown: int = 0  # How often we said where we are.
 
     async def say(self, segment: str, start_ms: int, line: Line) -> None:
         """Speak as a transcriber hears it: half of it is a guess, then comes the final text."""
@@ -66,18 +67,19 @@ class Bot:
         """
         async with self.pencil:
             shared = self.notes.text(ROOT)
-            for number, letter in enumerate(text):
+            for letter in text:
                 shared.append(letter)
-                await self._show_caret(number)
+                place = shared.place_of(len(shared))
+                await self._show({"anchor": place, "head": place})
                 await trio.sleep(STROKE_S / self.speed)
+            await self._show(None)  # Else it would stand at the end of what others type.
 
-    async def _show_caret(self, clock: int) -> None:
+    async def _show(self, cursor: object) -> None:
         """Show where we are, in the shape that Yjs editors use among themselves."""
-        shared = self.notes.text(ROOT)
-        place = shared.place_of(len(shared))
-        state = {"user": {"name": self.name}, "cursor": {"anchor": place, "head": place}}
+        self.shown += 1
+        state = {"user": {"name": self.name}, "cursor": cursor}
         client_id = str(self.notes.doc.client_id)
-        shown = {"yjs": {client_id: {"clock": clock + 1, "state": state}}}
+        shown = {"yjs": {client_id: {"clock": self.shown, "state": state}}}
         await self.client.presence(self.target, shown)
 
 

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, WebSocketRoute, expect
 
-WITHIN_MS: Final = 8_000
+WITHIN_MS: Final = 20_000  # Of a machine that is busy with other tests.
 WIDE: Final = ViewportSize(width=1280, height=800)
 # What a browser says of a connection that is gone: it is gone on purpose.
 LOST: Final = re.compile(r"WebSocket connection to .* failed|net::ERR_INTERNET_DISCONNECTED")

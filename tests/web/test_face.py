@@ -29,7 +29,7 @@ LINES: Final = 10_000
 LINES_PER_CALL: Final = 100
 MESSAGES: Final = 150
 ROWS_MAX: Final = 150  # Of a screen and what lies just beyond.
-FRAME_MS_MAX: Final = 60.0  # Half of the frames; 17 on an idle machine.
+FRAME_MS_MAX: Final = 120.0  # Half of the frames; 17 on an idle machine, more beside other tests.
 WATCH_FRAMES: Final = """() => {
   window.frames_ms = []
   let last = performance.now()
