@@ -54,6 +54,8 @@ export class WireServer {
   /** Says what becomes of a subscription, before all else. */
   refuse: (target: string, topics: readonly string[]) => { code: string, retryable: boolean } | null = () => null
   expiresInMs: number | null = null
+  /** What snapshots show, where a target is no log. */
+  snapshot: ((target: string) => Record<string, unknown>) | null = null
 
   constructor (codec: Codec = json) {
     this.codec = codec
@@ -174,7 +176,7 @@ export class Connection {
     if (this.subscriptions.has(target)) throw new Error(`${target} is followed twice on one connection`)
     const log = this.#server.log(target)
     const { epoch, seq } = log
-    const snapshot = { ref, target, epoch, seq, topics: log.of(topics) }
+    const snapshot = { ref, target, epoch, seq, topics: this.#server.snapshot?.(target) ?? log.of(topics) }
     if (cursor == null) {
       this.send({ t: 'snapshot', ...snapshot })
       this.subscriptions.set(target, { ref, topics, seq })
