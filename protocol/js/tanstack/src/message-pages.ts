@@ -30,8 +30,12 @@ export function afterEvent (pages: MessagePages, event: EventItem): MessagePages
 
 /** Returns the pages when only the newest, `first`, is known to be right; own pending messages stay. */
 export function startedOver (pages: MessagePages | undefined, first: MessagePage): MessagePages {
-  const pending = pages?.pages[0]?.messages.filter(isPending) ?? []
-  return { pages: [{ ...first, messages: [...first.messages, ...pending] }], pageParams: [null] }
+  return { pages: [{ ...first, messages: [...first.messages, ...pendingIn(pages)] }], pageParams: [null] }
+}
+
+/** Returns the messages that history does not hold yet. */
+export function pendingIn (pages: MessagePages | undefined): readonly CachedMessage[] {
+  return pages?.pages[0]?.messages.filter(isPending) ?? []
 }
 
 /** Returns the pages with a message that only this client knows, at the end. */

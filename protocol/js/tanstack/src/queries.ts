@@ -7,7 +7,7 @@ import {
 import type { DataTag, InfiniteData, QueryClient, QueryFunctionContext } from '@tanstack/query-core'
 import { Bridges } from './bridge.js'
 import {
-  afterEvent, type CachedMessage, confirmed, type MessagePage, type MessagePages, messageIn, startedOver, withChanged, withoutPending,
+  afterEvent, type CachedMessage, confirmed, type MessagePage, type MessagePages, messageIn, pendingIn, startedOver, withChanged, withoutPending,
   withPending
 } from './message-pages.js'
 
@@ -191,19 +191,19 @@ export class CollabQueries {
       if (items.length === 0) throw new Error('it was closed')
       for (const [n, item] of items.entries()) {
         if (item.kind !== 'snapshot') continue
-        const first = item.topics['messages'] as MessagePage
+        const { messages, more } = item.topics['messages'] as MessagePage
         const events = items.slice(n + 1).filter(later => later.kind === 'event')
         // The page is in the cache when this promise has resolved; only then can events go on top.
-        void this.#pump(key, follower, first, events)
-        return { messages: first.messages, more: first.more }
+        void this.#pump(key, follower, events)
+        return { messages: [...messages, ...pendingIn(this.#pages(key))], more }
       }
     }
   }
 
-  async #pump (key: Key, follower: LastingFollower, first: MessagePage, events: readonly EventItem[]): Promise<void> {
+  async #pump (key: Key, follower: LastingFollower, events: readonly EventItem[]): Promise<void> {
     try {
       await this.#settled(key)
-      this.#change(key, pages => events.reduce(afterEvent, startedOver(pages, first)))
+      this.#change(key, pages => events.reduce(afterEvent, pages))
       for (;;) {
         const items = await follower.batch()
         if (items.length === 0) return

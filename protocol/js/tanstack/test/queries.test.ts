@@ -69,6 +69,10 @@ it('[JS9.2] messages are an infinite query: events go into the right page, older
   await bob.do('messages.post', { text: 'newest' })
   await until(() => texts()[0] === 'edited' && texts().at(-1) === 'newest')
   expect(texts()).toHaveLength(121)
+  await observer.refetch()
+  await bob.do('messages.post', { text: 'after all was fetched again' })
+  await until(() => texts().at(-1) === 'after all was fetched again')
+  expect([texts().length, texts()[0]]).toEqual([122, 'edited'])
 })
 
 it('[JS9.3] a mutation shows at once and once, without a connection too; a refused one is rolled back', async () => {
