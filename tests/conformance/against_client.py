@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgpack  # type: ignore[import-untyped]
 import orjson
 import trio
 import trio.testing
-from attrs import asdict, define, field
+from attrs import NOTHING, asdict, define, field, fields
 
 from protocol.client import (
     CALL_TIMEOUT_S,
@@ -26,7 +26,7 @@ from protocol.client import (
     Transport,
 )
 from protocol.errors import CallAbandoned, CallFailed
-from protocol.messages import SUBPROTOCOL_JSON, Cursor
+from protocol.messages import SUBPROTOCOL_JSON, Cursor, ServerMessage
 from tests.conformance.case import (
     OUR_USER,
     Bindings,
@@ -67,6 +67,7 @@ class ClientPlay:
     case: Case
     subprotocol: str
     nursery: trio.Nursery
+    seen: Callable[..., None]  # (side, message as JSON has it, wrong=), of what is to be checked.
     _wires: dict[str, Wire] = field(factory=dict)
     _arriving: list[Wire] = field(factory=list)
     _arrived: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
@@ -117,9 +118,13 @@ class ClientPlay:
             self._wires[self._newest] = await self._next_wire()
         elif "client" in step:
             message = await self._receive(name, wants_ping=step["client"]["t"] == "ping")
+            self.seen("client", message, name, wrong=step.get("wrong", False))
             bindings.match_message(step["client"], message)
         elif "server" in step:
-            self._send(name, bindings.fill(step["server"], has_bytes=not self._is_text))
+            message = completed(bindings.fill(step["server"], has_bytes=not self._is_text))
+            if "server" not in self.case.play:  # Else the real one was seen.
+                self.seen("server", in_json(message), name)
+            self._send(name, message)
         elif "drop" in step:
             self._wires.pop(step["drop"]).cut()
         elif "closed" in step:
@@ -250,6 +255,13 @@ class ClientPlay:
 
     async def _state(self, client: Client, step: Mapping[str, Any], _bindings: Bindings) -> None:
         await client.wait_state(ConnectionState[step["state"].upper()])
+
+
+def completed(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *message* with the fields that cases leave out, as a server sends it."""
+    (cls,) = (cls for cls in get_args(ServerMessage) if message["t"] == cls.TAG)
+    defaults = {known.name: known.default for known in fields(cls) if known.default is not NOTHING}
+    return {**defaults, **message}
 
 
 def _shown(item: Item) -> dict[str, Any]:

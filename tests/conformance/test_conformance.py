@@ -63,11 +63,12 @@ async def test_the_server_plays_every_case(case: Case, subprotocol: str, checker
 async def test_the_python_client_plays_every_case(
     case: Case,
     subprotocol: str,
+    checker: Checker,
     autojump_clock: MockClock,  # noqa: ARG001 - time jumps over every delay
 ) -> None:
     """[P11.7] Against each case the Python client does what it says, in both encodings."""
     async with trio.open_nursery() as nursery:
-        play = ClientPlay(case, subprotocol, nursery)
+        play = ClientPlay(case, subprotocol, nursery, checker.exchange().saw)
         async with open_client(
             "ws://case/v1",
             token=case.values.get("$token", "token-1"),
