@@ -16,17 +16,18 @@ PAUSE_S: Final = 0.05
 
 
 class Server:
-    """``collab serve --dev`` over one directory."""
+    """``collab serve`` over one directory, in development or with real tokens."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, is_dev: bool = True) -> None:
         self._data = data
+        self._flags = ["--dev"] if is_dev else []
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
         self.url = ""
 
     def start(self) -> None:
         """Start it and wait until it shows its page."""
-        command = [sys.executable, "-m", "collab", "serve", "--dev", "--log-level", "warning"]
+        command = [sys.executable, "-m", "collab", "serve", "--log-level", "warning", *self._flags]
         where = ["--port", str(self._port), "--data", str(self._data)]
         self._process = subprocess.Popen(
             command + where, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -39,6 +40,13 @@ class Server:
         while not self._shows_its_page():
             assert time.monotonic() < ends_at, "the page was not ready in time"
             time.sleep(PAUSE_S)
+
+    def token(self, user: str) -> str:
+        """Return a token of the server's own for *user*."""
+        command = [sys.executable, "-m", "collab", "token", "--user", user, "--data"]
+        made = subprocess.run([*command, str(self._data)], capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
 
     def kill(self) -> None:
         """End it as a loss of power would."""

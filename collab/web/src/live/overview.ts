@@ -37,6 +37,7 @@ export interface Seen {
 }
 
 const EVERY_MS = 2000;
+const REFUSALS = [401, 403];
 
 export class OverviewWatch {
   readonly seen = new Store<Seen>({ newest: null, before: null, problem: "" });
@@ -62,12 +63,13 @@ export class OverviewWatch {
   async #look(): Promise<void> {
     try {
       const headers = { authorization: `Bearer ${this.#token}` };
-      const answer = await fetch("/v1/overview", { headers, signal: this.#leaving.signal });
+      const answer = await fetch("/v1/overview", { headers });
+      if (REFUSALS.includes(answer.status)) this.close(); // Asking again would not help.
       const body: unknown = await answer.json();
       if (!answer.ok) throw new Error((body as { message?: string }).message ?? `answer ${answer.status}`);
       this.seen.update(({ newest }) => ({ newest: body as Overview, before: newest, problem: "" }));
     } catch (error) {
-      if (!this.#leaving.signal.aborted) this.seen.update((held) => ({ ...held, problem: reasonOf(error) }));
+      this.seen.update((held) => ({ ...held, problem: reasonOf(error) }));
     }
   }
 }

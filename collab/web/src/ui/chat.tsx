@@ -8,6 +8,7 @@ import { codeOf, reasonOf } from "../words";
 import { Waiting } from "./app";
 import { ConnectionPill } from "./bits";
 import { Icon } from "./icons";
+import { InviteButton } from "./invite";
 import { MessagesPane } from "./messages";
 import { ThemeButton } from "./theme";
 
@@ -51,6 +52,10 @@ export function ChatPage({ session, target }: { session: Session; target: string
         <a class="button-plain button-icon back" href="/" aria-label="To my meetings and chats"><Icon name="back" /></a>
         <h1 class="grow clip room-title">{found.chat.title || "Chat"}</h1>
         <ConnectionPill client={session.client} unsaved={NOTHING_UNSAVED} />
+        <InviteButton
+          kind="chat" roles={["editor", "viewer"]}
+          invite={found.role === "owner" ? (userId, role) => add(session, target, userId, role) : null}
+        />
         <ThemeButton />
       </header>
       <main class="chat-main">
@@ -61,6 +66,10 @@ export function ChatPage({ session, target }: { session: Session; target: string
       </main>
     </div>
   );
+}
+
+async function add(session: Session, target: string, userId: string, role: string): Promise<void> {
+  await session.client.call(target, "members.add", { user_id: userId, role });
 }
 
 async function follow(

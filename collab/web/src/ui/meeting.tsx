@@ -7,15 +7,17 @@ import { duration } from "../words";
 import { Waiting } from "./app";
 import { ConnectionPill, Deed, Mark } from "./bits";
 import { Icon } from "./icons";
+import { InviteButton } from "./invite";
 import { MessagesPane } from "./messages";
 import { NotesPane } from "./notes";
-import { InviteButton, PeoplePane } from "./people";
+import { PeoplePane } from "./people";
 import { SpeakButtons } from "./speak";
 import { ThemeButton } from "./theme";
 import { TranscriptPane } from "./transcript";
 
 const PANES = ["notes", "transcript", "messages", "people"] as const;
 type Pane = (typeof PANES)[number];
+const INVITED_AS = ["speaker", "attendee", "host", "transcriber"] as const;
 const PANE_NAMES: Readonly<Record<Pane, string>> = {
   notes: "Notes", transcript: "Transcript", messages: "Messages", people: "People",
 };
@@ -71,6 +73,7 @@ function RoomView({ session, room }: { session: Session; room: Room }): JSX.Elem
   const [unsaved] = useState(() => new Store(0));
   const role = participants.get(session.user)?.role ?? "attendee";
   const isLive = meeting.status === "live";
+  const isOpen = isLive || meeting.status === "scheduled";
   useEffect(() => {
     document.title = `${meeting.title} · collab`;
   }, [meeting.title]);
@@ -86,14 +89,20 @@ function RoomView({ session, room }: { session: Session; room: Room }): JSX.Elem
         <Faces room={room} onOpen={() => setPane("people")} />
         <ConnectionPill client={session.client} unsaved={unsaved} />
         {isLive && role !== "attendee" && <SpeakButtons session={session} room={room} />}
-        <InviteButton room={room} mayInvite={role === "host"} />
+        <InviteButton
+          kind="meeting" roles={INVITED_AS}
+          invite={role === "host" ? (userId, as) => room.ask("participants.invite", { user_id: userId, role: as }) : null}
+        />
         <ThemeButton />
         {role === "host" && isLive && <EndButton room={room} />}
+        {role === "host" && meeting.status === "scheduled" && (
+          <Deed class="button-main" act={() => room.ask("meeting.start")}>Start</Deed>
+        )}
       </header>
       <PaneTabs panes={PANES} pane={pane} onChoose={setPane} />
       <main class="panes">
         <section class="pane pane-notes" aria-label="Notes">
-          <NotesPane session={session} room={room} unsaved={unsaved} mayEdit={isLive && role !== "transcriber"} />
+          <NotesPane session={session} room={room} unsaved={unsaved} mayEdit={isOpen && role !== "transcriber"} />
         </section>
         <section class="pane pane-transcript" aria-label="Transcript"><TranscriptPane room={room} /></section>
         <section class="pane pane-side" aria-label="Messages and people">
@@ -101,7 +110,7 @@ function RoomView({ session, room }: { session: Session; room: Room }): JSX.Elem
           <div class="side-messages">
             <MessagesPane
               client={session.client} user={session.user} conversation={room.conversation}
-              mayPost={meeting.status !== "ended" && role !== "transcriber"} mayRemove={role === "host"}
+              mayPost={isOpen && role !== "transcriber"} mayRemove={role === "host"}
             />
           </div>
           <div class="side-people"><PeoplePane room={room} user={session.user} /></div>

@@ -1,6 +1,6 @@
 import type { Participant } from "@collab/client";
 import type { JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { Room } from "../live/room";
 import { useStore } from "../store";
 import { count, reasonOf } from "../words";
@@ -66,45 +66,5 @@ function PersonRow(props: {
       )}
       {problem && <span class="problem small" role="alert">{problem}</span>}
     </li>
-  );
-}
-
-export function InviteButton({ room, mayInvite }: { room: Room; mayInvite: boolean }): JSX.Element {
-  const box = useRef<HTMLDialogElement>(null);
-  const [isCopied, setCopied] = useState(false);
-  const [who, setWho] = useState("");
-  const [role, setRole] = useState<string>("speaker");
-  const link = `${location.origin}${location.pathname}`;
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(link);
-    setCopied(true);
-  };
-  return (
-    <>
-      <button type="button" class="invite-button" onClick={() => box.current!.showModal()} aria-label="Invite">
-        <Icon name="link" /><span class="wide-only">Invite</span>
-      </button>
-      <dialog ref={box} aria-label="Invite">
-        <h2>Invite to this meeting</h2>
-        <label for="invite-link">Link</label>
-        <div class="row">
-          <input id="invite-link" class="grow" readOnly value={link} onFocus={(event) => event.currentTarget.select()} />
-          <Deed act={copy}>{isCopied ? "Copied" : "Copy"}</Deed>
-        </div>
-        {mayInvite && (
-          <>
-            <label for="invite-who">Person</label>
-            <div class="row">
-              <input id="invite-who" class="grow" value={who} placeholder="user id" onInput={(event) => setWho(event.currentTarget.value)} />
-              <select aria-label="Role" value={role} onChange={(event) => setRole(event.currentTarget.value)}>
-                {ROLES.map((name) => <option key={name} value={name}>{name}</option>)}
-              </select>
-              <Deed act={() => room.ask("participants.invite", { user_id: who.trim(), role })} onDone={() => setWho("")}>Invite</Deed>
-            </div>
-          </>
-        )}
-        <div class="dialog-foot"><button type="button" onClick={() => box.current!.close()}>Close</button></div>
-      </dialog>
-    </>
   );
 }

@@ -1,0 +1,97 @@
+"""Who comes in, and how; and who says something with their own voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import expect
+
+from tests.web.person import WITHIN_MS, Person
+from tests.web.serving import Server
+
+People = Callable[..., Person]
+# What a browser that listens does; Debian's has nobody to ask.
+LISTENER: Final = """
+globalThis.SpeechRecognition = class {
+  start () { globalThis.listener = this }
+  stop () {}
+  hear (words, isFinal) {
+    const result = Object.assign([{ transcript: words }], { isFinal })
+    this.onresult({ resultIndex: 0, results: [result] })
+  }
+}
+"""
+
+
+def sign_in(person: Person, url: str, token: str) -> None:
+    """Open *url* and paste a token."""
+    person.page.goto(url)
+    person.page.get_by_label("Token").fill(token)
+    person.page.get_by_role("button", name="Sign in").click()
+
+
+def test_with_real_tokens_one_joins_by_invitation(
+    built_page: Path,  # noqa: ARG001 - what the server shows.
+    person: People,
+    tmp_path: Path,
+) -> None:
+    """[Z2.10] A token opens the page; a link opens a meeting only to those who are invited."""
+    server = Server(tmp_path / "data", is_dev=False)
+    try:
+        server.start()
+        ann, ben, eve = person("ann"), person("ben"), person("eve")
+        sign_in(ann, server.url, server.token("ann"))
+        ann.page.get_by_label("What is it about?").fill("Keepers")
+        ann.page.get_by_role("button", name="New meeting").click()
+        expect(ann.notes).to_be_visible(timeout=WITHIN_MS)
+        ann.page.get_by_role("button", name="Invite").click()
+        ann.page.get_by_role("textbox", name="Person").fill("ben")
+        ann.page.get_by_role("button", name="Invite them").click()
+        ann.sees(ann.page.get_by_role("dialog"), "ben is invited.")
+
+        sign_in(ben, server.url, server.token("ben"))
+        item = ben.page.get_by_role("listitem").filter(has_text="Keepers")
+        ben.sees(item, "Invited")
+        item.get_by_role("link").click()
+        ben.page.get_by_role("button", name="Join").click()
+        expect(ben.notes).to_be_visible(timeout=WITHIN_MS)
+
+        sign_in(eve, ann.page.url, server.token("eve"))
+        closed = eve.page.get_by_role("heading", name="You are not in this meeting")
+        expect(closed).to_be_visible(timeout=WITHIN_MS)
+        eve.page.goto(server.url + "/admin")  # The tab remembers her token.
+        eve.sees(eve.page.get_by_role("main"), "only those who run the server see this")
+        (told,) = eve.complaints  # The browser's own line about the answer, once.
+        assert "403" in told
+        eve.complaints.clear()
+    finally:
+        server.kill()
+
+
+def test_a_token_that_is_no_good_is_said_so(server: Server, person: People) -> None:
+    """[Z2.10] Whoever is refused stays at the door, and is told why."""
+    ann = person("ann")
+    ann.page.goto(server.url)
+    ann.page.get_by_label("Your name").fill("no body")
+    ann.page.get_by_role("button", name="Come in").click()
+    expect(ann.page.get_by_role("alert")).to_be_visible(timeout=WITHIN_MS)
+    expect(ann.page.get_by_label("Your name")).to_be_visible()
+
+
+def test_one_speaks_with_the_browsers_own_ears(server: Server, person: People) -> None:
+    """[Z2.2] What the browser hears is the transcript's, guesses first."""
+    ann, ben = person("ann"), person("ben")
+    ann.page.add_init_script(LISTENER)
+    room = ann.begin(server.url, "Voices")
+    ben.enter(room)
+    ann.page.get_by_role("button", name="Speak", exact=True).click()
+    ann.page.evaluate("listener.hear('the tide', false)")
+    ben.sees(ben.transcript, "the tide")
+    expect(ben.page.locator(".line-interim")).to_have_count(1)
+    ann.page.evaluate("listener.hear('the tide is high', true)")
+    ben.sees(ben.transcript, "the tide is high")
+    expect(ben.page.locator(".line-interim")).to_have_count(0, timeout=WITHIN_MS)
+    ann.page.evaluate("listener.onerror({ error: 'network' })")
+    ann.sees(ann.page.get_by_role("alert"), "The browser does not listen: network")
