@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { type Collab, connect } from '@collab/client'
 import { LiveNotes, NotesProvider } from '@collab/client/yjs'
@@ -95,8 +96,10 @@ it('[JS6.4] awareness is presence: seen by others under their true name, gone wi
   const seen = (): unknown => bob.awareness.getStates().get(ann.doc.clientID)
   await until(() => seen() !== undefined)
   expect(seen()).toEqual({ user: { name: 'Ann' }, userId: 'ann', cursor: { index: 3 } })
+  const [first] = opened
   sockets.at(-2)!.terminate()
-  await until(() => seen() === undefined)
+  await until(() => first!.client.connection.getSnapshot().phase !== 'live')
+  await until(() => first!.client.connection.getSnapshot().shows === 'live')
   await until(() => seen() !== undefined)
   ann.destroy()
   await until(() => seen() === undefined)
@@ -138,4 +141,26 @@ it('[JS6.6] who is removed is told at once, and what was not saved is handed out
   expect(guest.getSnapshot()).toMatchObject({ error: { name: 'SubscriptionEnded', code: 'permission_denied' }, refused: null })
   expect(guest.unsaved()).toBeNull()
   await expect(guest.synced()).rejects.toThrow()
+})
+
+it('[JS6.8] editors that come through the servers Yjs door share text and awareness with us', async () => {
+  const ann = notes('ann', 'doors')
+  await ann.synced()
+  ann.awareness.setLocalState({ user: { name: 'Ann' } })
+  const theirs = new Y.Doc()
+  const bob = new WebsocketProvider(served.url.replace('http', 'ws') + '/yjs', 'doors', theirs, {
+    params: { token: 'dev:bob' }, WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket, disableBc: true
+  })
+  bob.awareness.setLocalState({ user: { name: 'Bob' }, userId: 'ann' })
+  await until(() => bob.synced)
+  theirs.getText('codemirror').insert(0, 'from the door, ')
+  await until(() => text(ann).toString() === 'from the door, ')
+  text(ann).insert(text(ann).length, 'over the wire')
+  await until(() => theirs.getText('codemirror').toString() === 'from the door, over the wire')
+  await until(() => bob.awareness.getStates().get(ann.doc.clientID) !== undefined)
+  expect(bob.awareness.getStates().get(ann.doc.clientID)).toEqual({ user: { name: 'Ann' }, userId: 'ann' })
+  await until(() => ann.awareness.getStates().get(theirs.clientID) !== undefined)
+  expect(ann.awareness.getStates().get(theirs.clientID)).toEqual({ user: { name: 'Bob' }, userId: 'bob' })
+  bob.destroy()
+  await until(() => ann.awareness.getStates().get(theirs.clientID) === undefined)
 })

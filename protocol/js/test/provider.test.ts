@@ -1,10 +1,13 @@
 /** What becomes of edits when a server says no, or nothing; under virtual time. */
 
 import { describe, expect, it } from 'vitest'
+import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { json, msgpack } from '../src/codec.js'
 import { asBytes, toBase64 } from '../src/bytes.js'
 import { NOTES_UNSENT_UPDATES_MAX } from '../src/limits.js'
+import type { Present } from '../src/messages.js'
+import { Carets } from '../src/yjs/carets.js'
 import { LiveNotes, NotesProvider } from '../src/yjs/index.js'
 import { Unsent } from '../src/yjs/unsent.js'
 import { open, pass, withVirtualTime } from './clients.js'
@@ -161,4 +164,27 @@ it('[JS6.2] a long time without a connection is kept merged, and nothing of it i
     unsent.settle()
   }
   expect(other.getText('t').toString()).toBe(words)
+})
+
+it('[JS6.4] who comes back in another session is shown again, with the clock that they left with; nonsense is not', () => {
+  const awareness = new Awareness(new Y.Doc())
+  const carets = new Carets(awareness, 'origin')
+  const shows = (state: unknown): Present => ({ user: 'bob', state: { yjs: { 77: state } } })
+  const take = (sessions: Record<string, Present | null>, full = false): void =>
+    carets.take({ kind: 'presence', sessions: new Map(Object.entries(sessions)), full }, 'own')
+  const seen = (): unknown => awareness.getStates().get(77)
+  take({ s1: shows({ clock: 3, state: { at: 1, userId: 'ann' } }) })
+  expect(seen()).toEqual({ at: 1, userId: 'bob' })
+  take({ s1: null })
+  expect(seen()).toBeUndefined()
+  take({ s2: shows({ clock: 3, state: { at: 1 } }) })
+  expect(seen()).toEqual({ at: 1, userId: 'bob' })
+  take({ s3: { user: 'cem', state: null } }, true)
+  expect(seen()).toBeUndefined()
+  for (const wrong of [null, 1, [], {}, { clock: -1, state: {} }, { clock: 1, state: [] }, { clock: 'x', state: {} }]) take({ s4: shows(wrong) })
+  take({ s5: { user: 'eve', state: { yjs: { [awareness.clientID]: { clock: 9, state: { mine: false } }, x: { clock: 1, state: {} } } } } })
+  take({ own: shows({ clock: 9, state: {} }) })
+  expect([...awareness.getStates().keys()]).toEqual([awareness.clientID])
+  expect(awareness.getLocalState()).toEqual({})
+  awareness.destroy()
 })
