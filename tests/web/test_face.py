@@ -98,7 +98,7 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_axe_finds_nothing_serious(
     server: Server, person: People, scheme: Literal["light", "dark"]
 ) -> None:
@@ -164,6 +164,7 @@ def test_everything_is_reached_by_keyboard(server: Server, person: People) -> No
     ann.sees(ann.messages, "typed")
 
 
+@pytest.mark.long
 def test_ten_thousand_lines_scroll_and_let_one_type(server: Server, person: People) -> None:
     """[Z4.4] Of a long transcript only what is seen is in the document, and typing stays quick."""
     ann = person("ann")
