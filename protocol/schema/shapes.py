@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from itertools import chain, count
 from types import MappingProxyType, NoneType
 from typing import (
     Any,
@@ -59,6 +60,7 @@ class Definitions:
 
     found: dict[str, Schema] = field(factory=dict)
     _shapes: dict[str, Any] = field(factory=dict)  # Name to the shape that has it.
+    _names: dict[tuple[Any, str], str] = field(factory=dict)  # Shape and wish to the name given.
 
     def input(self, shape: Any) -> Schema:
         """Return the schema of what a client may send as a *shape*."""
@@ -163,8 +165,8 @@ class Definitions:
 
     def _tagged(self, cls: Any, *, is_input: bool) -> Schema:
         """Return a member of a union of classes, told apart by ``type``."""
-        name = cls.__name__ + (INPUT if is_input else "")
-        if self._shapes.get(name) is cls:
+        name, is_defined = self._name(cls, cls.__name__ + (INPUT if is_input else ""))
+        if is_defined:
             return ref_to(name)
         held = self.fields(cls, is_input=is_input)
         properties = {"type": {"const": cls.TAG}, **held["properties"]}
@@ -172,10 +174,9 @@ class Definitions:
         return self.add(name, cls, tagged)
 
     def _named(self, cls: Any, *, is_input: bool) -> Schema:
-        name = _name_of(cls, is_input=is_input)
-        if self._shapes.get(name) is cls:
+        name, is_defined = self._name(cls, _name_of(cls, is_input=is_input))
+        if is_defined:
             return ref_to(name)
-        self._shapes.setdefault(name, cls)  # Before its fields, which may name it again.
         if attrs.has(cls):
             return self.add(name, cls, self.fields(cls, is_input=is_input))
         hints = get_type_hints(cls, include_extras=True)
@@ -185,6 +186,22 @@ class Definitions:
         }
         properties = {key: self._schema(shape, is_input=is_input) for key, shape in shapes.items()}
         return self.add(name, cls, object_of(properties, required, about(cls)))
+
+    def _name(self, cls: Any, wanted: str) -> tuple[str, bool]:
+        """Return the name of *cls*, and whether it has been given it before.
+
+        A name that another shape has gets the module in front, then a number behind. It is given
+        before the fields are looked at, which may name the class again.
+        """
+        known = self._names.get((cls, wanted))
+        if known is not None:
+            return known, True
+        module = cls.__module__.rpartition(".")[2].strip("_").capitalize()
+        names = chain((wanted, module + wanted), (f"{module}{wanted}{n}" for n in count(2)))
+        name = next(name for name in names if not self.is_taken(name, cls))
+        self._names[cls, wanted] = name
+        self._shapes[name] = cls
+        return name, False
 
 
 # ---------------------------------------------------------------- parts

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pytest
-from attrs import evolve, field, frozen
+from attrs import evolve, field, frozen, make_class
 from jsonschema import Draft7Validator, Draft202012Validator  # type: ignore[import-untyped]
 
 from collab.chat import CHAT
@@ -199,6 +199,17 @@ def test_two_shapes_of_one_name_are_told_apart() -> None:
     definitions = contract_of([PAD, board]).definitions
     assert set(definitions["LineAdded"]["properties"]) == {"text"}
     assert set(definitions["BoardLineAdded"]["properties"]) == {"row"}
+
+
+def test_two_parts_of_one_name_are_told_apart() -> None:
+    """[P11.8] So are classes within arguments and answers: the module goes in front."""
+    mine = make_class("Chunk", {"x": field(type=int)})
+    other = make_class("Chunk", {"y": field(type=mine)})
+    other.__module__ = "choir.parts"
+    definitions = Definitions()
+    names = [definitions.output(shape)["$ref"] for shape in (mine, other, other, mine)]
+    assert names == [f"#/$defs/{name}" for name in ("Chunk", "PartsChunk", "PartsChunk", "Chunk")]
+    assert definitions.found["PartsChunk"]["properties"]["y"] == {"$ref": "#/$defs/Chunk"}
 
 
 def test_a_shape_that_no_schema_can_show_is_refused() -> None:
