@@ -21,8 +21,7 @@ export interface Codec {
 /** Text frames; bytes are base64. For people who look at the wire, and where every byte of code counts. */
 export const json: Codec = {
   subprotocol: 'collab.v1.json',
-  encode: message => JSON.stringify(message, (_name, value: unknown) =>
-    value instanceof Uint8Array ? toBase64(value) : value),
+  encode: message => JSON.stringify(message, bytesAsText),
   decode: payload => {
     if (typeof payload !== 'string') throw new Unreadable('a binary frame in a JSON session')
     let value: unknown
@@ -33,6 +32,12 @@ export const json: Codec = {
     }
     return readServerMessage(value)
   }
+}
+
+/** Looks at what is there itself: a `Buffer` of Node has turned itself into something else in `value`. */
+function bytesAsText (this: Record<string, unknown>, name: string, value: unknown): unknown {
+  const own = this[name]
+  return own instanceof Uint8Array ? toBase64(own) : value
 }
 
 /** Binary frames; bytes are bytes. */

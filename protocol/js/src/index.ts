@@ -5,6 +5,7 @@
  */
 
 export type { Answer } from './queue.js'
+export { asBytes } from './bytes.js'
 export { type AskOptions, CALL_TIMEOUT_MS, Client, type ClientOptions, type FollowOptions } from './client.js'
 export { Chat, Collab, connect, type ConnectOptions, Me, Meeting, wireAddress } from './collab.js'
 export { type Codec, json, msgpack, type Payload } from './codec.js'

@@ -57,6 +57,9 @@ it('[JS4.2] both encodings carry the same messages; bytes are base64 in JSON', (
   const message = { t: 'call', ref: 1, target: 'meeting:1', op: 'notes.edit', args: { update: Uint8Array.of(0, 255, 3) } } as const
   expect(JSON.parse(json.encode(message) as string)).toEqual({ ...message, args: { update: 'AP8D' } })
   expect(decoder.decode(msgpack.encode(message) as Uint8Array)).toEqual(message)
+  const buffers = { ...message, args: { update: Buffer.of(0, 255, 3) } }
+  expect(json.encode(buffers)).toEqual(json.encode(message))
+  expect(msgpack.encode(buffers)).toEqual(msgpack.encode(message))
   const large = Uint8Array.from({ length: 100_000 }, (_, n) => n % 251)
   expect(fromBase64(toBase64(large))).toEqual(large)
   expect(asBytes('AP8D')).toEqual(Uint8Array.of(0, 255, 3))
