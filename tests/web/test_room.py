@@ -108,6 +108,46 @@ def test_a_role_changes_what_the_page_lets_one_do(server: Server, person: People
     expect(ben.page.get_by_text("read only")).to_be_visible(timeout=WITHIN_MS)
 
 
+def test_words_that_cannot_be_saved_are_handed_back(server: Server, person: People) -> None:
+    """[Z3.4] Who wrote offline and comes back without the right to is shown what they wrote."""
+    ann, ben = person("ann"), person("ben").may_lose_the_network()
+    room = ann.begin(server.url, "Too late")
+    ben.enter(room)
+    ann.write("Ours. ")
+    ben.sees(ben.notes, "Ours.")
+    ben.lose_the_network()
+    expect(ben.connection).to_contain_text("Offline", timeout=WITHIN_MS)
+    ben.write("Mine. ")
+    ann.page.get_by_role("button", name="People").first.click()
+    ann.page.get_by_label("Role of ben").select_option("transcriber")
+    expect(ann.page.get_by_text("transcriber · ")).to_be_visible(timeout=WITHIN_MS)
+    ben.find_the_network()
+    ben.sees(ben.page.get_by_label("My version"), "Ours. Mine.")
+    expect(ben.page.get_by_role("button", name="Copy my version")).to_be_visible()
+    ben.sees(ben.notes, "Ours.")
+    assert "Mine" not in ben.written()
+    assert "Mine" not in ann.written()
+
+
+def test_leaving_with_unsent_changes_asks_first(server: Server, person: People) -> None:
+    """[Z3.4] The browser asks before it closes a tab with unsent words; the list loses none."""
+    ann, ben = person("ann"), person("ben").may_lose_the_network()
+    room = ann.begin(server.url, "Do not go")
+    ben.enter(room)
+    ann.write("Ours. ")
+    ben.sees(ben.notes, "Ours.")
+    ben.lose_the_network()
+    expect(ben.connection).to_contain_text("Offline", timeout=WITHIN_MS)
+    ben.write("Mine. ")
+    with ben.page.expect_event("dialog") as asked:
+        ben.page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    ben.page.get_by_role("link", name="To my meetings and chats").click()
+    ben.find_the_network()
+    ann.sees(ann.notes, "Ours. Mine.")
+
+
 def test_an_ended_meeting_is_read_only(server: Server, person: People) -> None:
     """[Z2.6] At the end the notes are read only for everybody, and so are the messages."""
     ann = person("ann")

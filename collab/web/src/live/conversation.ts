@@ -24,6 +24,8 @@ export class Conversation {
   readonly messages = new Store<MessagesShown>(NO_MESSAGES);
   readonly pending = new Store<readonly Pending[]>([]);
   readonly isPaging = new Store(false);
+  /** Why the newest reaction was not taken; empty: it was. */
+  readonly problem = new Store("");
   readonly #client: Client;
   readonly #target: string;
 
@@ -59,7 +61,12 @@ export class Conversation {
   }
 
   async react(id: number, emoji: string, on: boolean): Promise<void> {
-    await this.#client.call(this.#target, "messages.react", { id, emoji, on });
+    this.problem.set("");
+    try {
+      await this.#client.call(this.#target, "messages.react", { id, emoji, on });
+    } catch (error) {
+      this.problem.set(reasonOf(error));
+    }
   }
 
   async remove(id: number, isOwn: boolean): Promise<void> {

@@ -57,6 +57,12 @@ export async function signIn(token: string): Promise<void> {
   }
 }
 
+// What was not sent yet goes with the tab: the browser asks first. Edits of notes travel as calls, too.
+addEventListener("beforeunload", (event) => {
+  const now = signedIn.value;
+  if (now.is === "in" && now.session.client.connection.getSnapshot().unsent > 0) event.preventDefault();
+});
+
 export function leave(problem: string | null = null): void {
   const now = signedIn.value;
   sessionStorage.removeItem(TOKEN);

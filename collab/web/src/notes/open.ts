@@ -7,18 +7,24 @@ import { defaultKeymap } from "@codemirror/commands";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
 import type { Client } from "@collab/client";
-import { LiveNotes, type NotesProvider } from "@collab/client/yjs";
+import { LiveNotes, type NotesProvider, type RefusedEdits } from "@collab/client/yjs";
 import { YSyncConfig, ySync, ySyncFacet } from "y-codemirror.next";
 import * as Y from "yjs";
 import type { Store } from "../store";
-import { count } from "../words";
 import { type Caret, carets, showCarets } from "./carets";
 import { look, lookSheet } from "./look";
 import { ROOT } from "./root";
 
 export interface OpenNotes {
   setEditable: (mayEdit: boolean) => void;
-  close: () => void;
+  /** Returns what was written here and is not on the server yet; null: nothing. */
+  close: () => Unkept | null;
+}
+
+/** Words that the server's document does not have, with all that stood around them. */
+export interface Unkept {
+  readonly reason: string;
+  readonly text: string;
 }
 
 interface Wanted {
@@ -28,11 +34,11 @@ interface Wanted {
   parent: HTMLElement;
   /** 1 while something that was written here is not on the server's disk. */
   unsaved: Store<number>;
-  onProblem: (words: string) => void;
+  onUnkept: (unkept: Unkept) => void;
 }
 
 /** Opens the notes in `parent`. When their document is replaced (edits were refused), so is the editor. */
-export function openNotes({ client, target, user, parent, unsaved, onProblem }: Wanted): OpenNotes {
+export function openNotes({ client, target, user, parent, unsaved, onUnkept }: Wanted): OpenNotes {
   const host = document.createElement("div");
   host.className = "notes-host";
   const root = host.attachShadow({ mode: "open", delegatesFocus: true });
@@ -41,7 +47,7 @@ export function openNotes({ client, target, user, parent, unsaved, onProblem }: 
 
   const live = new LiveNotes(client, target);
   let mayEdit = false;
-  let told = 0;
+  let told: RefusedEdits | undefined;
   let bound: Bound | null = null;
   const bind = (): void => {
     const { provider, refused } = live.getSnapshot();
@@ -51,11 +57,9 @@ export function openNotes({ client, target, user, parent, unsaved, onProblem }: 
       bound = new Bound(root, provider, (isSaved) => unsaved.set(isSaved ? 0 : 1));
       bound.setEditable(mayEdit);
     }
-    if (refused.length > told) {
-      const newest = refused.at(-1)!;
-      onProblem(`${count(refused.length - told, "edit")} of yours could not be kept: ${newest.message}`);
-      told = refused.length;
-    }
+    const newest = refused.at(-1);
+    if (newest !== undefined && newest !== told) onUnkept(unkept(newest));
+    told = newest;
   };
   const forget = live.subscribe(bind);
   bind();
@@ -66,10 +70,15 @@ export function openNotes({ client, target, user, parent, unsaved, onProblem }: 
       bound?.setEditable(may);
     },
     close: () => {
+      const left = live.getSnapshot().provider.unsaved();
+      const { provider } = live.getSnapshot();
       forget();
       bound?.close();
-      live.close();
       host.remove();
+      provider.awareness.setLocalState(null);
+      // What is not saved yet is saved although nobody looks any more, as soon as there is a connection.
+      provider.saved().catch(() => undefined).finally(() => live.close());
+      return left === null ? null : unkept(left);
     },
   };
 }
@@ -159,6 +168,12 @@ class Bound {
       return null; // What others send is not believed.
     }
   }
+}
+
+function unkept({ message, state }: RefusedEdits): Unkept {
+  const doc = new Y.Doc();
+  Y.applyUpdate(doc, state);
+  return { reason: message, text: doc.getText(ROOT).toString() };
 }
 
 function basics(): Extension {

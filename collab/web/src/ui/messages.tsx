@@ -28,6 +28,7 @@ export function MessagesPane(props: MessagesProps): JSX.Element {
   const { messages: list, more } = useStore(conversation.messages);
   const pending = useStore(conversation.pending);
   const isPaging = useStore(conversation.isPaging);
+  const problem = useStore(conversation.problem);
   const [replyTo, setReplyTo] = useState<Message | null>(null);
   const [isAtEnd, setAtEnd] = useState(true);
   const [jump, setJump] = useState(0);
@@ -57,6 +58,7 @@ export function MessagesPane(props: MessagesProps): JSX.Element {
       {!isAtEnd && rows.length > 0 && (
         <button type="button" class="jump jump-messages" onClick={() => setJump(jump + 1)}><Icon name="down" />Newest</button>
       )}
+      {problem && <p class="problem small" role="alert">{problem}</p>}
       {props.mayPost && <Composer replyTo={replyTo} onPost={post} onForget={() => setReplyTo(null)} />}
     </>
   );
@@ -115,7 +117,7 @@ function Reactions({ message, user, conversation }: { message: Message; user: st
         <button
           key={emoji} type="button" class="reaction" aria-pressed={users.includes(user)} title={users.join(", ")}
           aria-label={`${emoji} by ${users.join(", ")}`}
-          onClick={() => void conversation.react(message.id, emoji, !users.includes(user)).catch(() => undefined)}
+          onClick={() => void conversation.react(message.id, emoji, !users.includes(user))}
         >
           {emoji} <span class="tabular">{users.length}</span>
         </button>
@@ -136,7 +138,7 @@ function EmojiPicker({ onPick }: { onPick: (emoji: string) => Promise<void> }): 
           {EMOJI.map((emoji) => (
             <button
               key={emoji} type="button" class="button-plain button-icon" aria-label={`React with ${emoji}`}
-              onClick={() => { setOpen(false); onPick(emoji).catch(() => undefined); }}
+              onClick={() => { setOpen(false); void onPick(emoji); }}
             >
               {emoji}
             </button>
