@@ -241,7 +241,9 @@ class Kind(Generic[S]):
     # Commands that other targets send as signals; no permission, never reachable from the wire.
     signals: Mapping[type[Tagged], Callable[[S, Any, Context], Outcome]] = field(factory=dict)
     # Projection rows and signals that an event causes; called right after evolve, also pure.
-    rows: Callable[[S, Any, Stamp], Sequence[Put | Remove | AuditRow]] = lambda _state, _event, _stamp: ()
+    rows: Callable[[S, Any, Stamp], Sequence[Put | Remove | AuditRow]] = (
+        lambda _state, _event, _stamp: ()
+    )
     signals_of: Callable[[S, Any, Stamp], Sequence[Signal]] = lambda _state, _event, _stamp: ()
     # Old items that a command needs in memory: listing -> positions; put there by ``load``.
     needs: Callable[[S, Any], Mapping[str, Sequence[int]]] = lambda _state, _command: {}
@@ -274,7 +276,7 @@ class Kind(Generic[S]):
     # among them: everybody whose role does not let them read any more, whoever that is.
     revokes: Callable[[S, Any], Sequence[str]] = lambda _state, _event: ()
     # When the thing wants to be woken, Unix ms; None: not at all. Asked after each batch; at that
-    # time it gets the signal ``collab.alarms.Ring``, if it is in memory or has been since the start.
+    # time it gets the signal ``collab.alarms.Ring``, if it is in memory or was since the start.
     wakes_at: Callable[[S], int | None] | None = None
     # Actions that the audit log notes when they are granted, each with the fields of its command
     # that are kept; refused ones always are. Never a field that holds what people say, or a key.
@@ -301,7 +303,9 @@ class Kind(Generic[S]):
         for action, names in self.audited.items():
             if action not in by_tag:
                 raise ValueError(f"kind {self.name}: audits {action}, which it does not have")
-            if strangers := set(names) - {known.name for known in fields(cast("Any", by_tag[action]))}:
+            if strangers := set(names) - {
+                known.name for known in fields(cast("Any", by_tag[action]))
+            }:
                 raise ValueError(f"kind {self.name}: {action} has no fields {sorted(strangers)}")
         if self.presence_with is not None and self.presence_with not in self.topics:
             raise ValueError(f"kind {self.name}: no topic {self.presence_with} for presence")
