@@ -66,8 +66,8 @@ it('[JS2.4] a participant who is removed hears so at once', async () => {
 it('[JS5.3] what has ended is shown as ended, and can still be read', async () => {
   const host = open('host').meeting('ending')
   const room = host.room()
+  await room.when(({ meeting }) => meeting.status === 'live') // Whoever comes first owns it.
   const messages = open('guest').meeting('ending').messages()
-  await room.when(({ meeting }) => meeting.status === 'live')
   await messages.post('last words')
   await host.do('meeting.end')
   await room.when(({ meeting }) => meeting.status === 'ended')
