@@ -79,7 +79,7 @@ async def run_server(
         batch_interval_s=config.batch_interval_ms / 1000,
         idle_timeout_s=config.idle_timeout_s,
     )
-    site = site or Site(is_dev=config.dev)
+    site = site or Site(is_dev=config.dev, guests=config.guests)
     oversight = Oversight(Operators(frozenset(config.admins)))
     async with AsyncExitStack() as stack:
         stack.enter_context(oversight.recent.listening())

@@ -120,11 +120,15 @@ async def _run(config: Config, on_ready: Callable[[str], None]) -> None:
 
 def _site(config: Config) -> Site:
     """Return the page. At a terminal somebody will look at it, so its build starts at once."""
-    if not sys.stderr.isatty():
-        return Site(is_dev=config.dev)
-    site = Site(is_dev=config.dev, say=lambda told: print(told, file=sys.stderr, flush=True))
-    site.want()
+    is_watched = sys.stderr.isatty()
+    site = Site(is_dev=config.dev, guests=config.guests, say=_tell if is_watched else None)
+    if is_watched:
+        site.want()
     return site
+
+
+def _tell(step: str) -> None:
+    print(step, file=sys.stderr, flush=True)
 
 
 def _announce(url: str) -> None:

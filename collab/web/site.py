@@ -42,6 +42,8 @@ class Site:
     """The page of one server. ``run`` is its task; everything else is called from the same run.
 
     Args:
+      is_dev: one signs in with a name.
+      guests: one may come in without signing in.
       folder: a built page to serve instead of building one.
       say: is told of each step of a build.
     """
@@ -50,11 +52,13 @@ class Site:
         self,
         *,
         is_dev: bool,
+        guests: bool = False,
         folder: Path | None = None,
         cache: Path | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        self.sign_in: Final = "dev" if is_dev else "token"
+        # The words of the document's data-sign-in: how one comes in here.
+        self.sign_in: Final = "dev" if is_dev else "token guests" if guests else "token"
         self.state = SiteState.WAITING
         self.page: Page | None = None
         self.step = ""  # What a build is at.

@@ -18,9 +18,9 @@ PAUSE_S: Final = 0.05
 class Server:
     """``collab serve`` over one directory, in development or with real tokens."""
 
-    def __init__(self, data: Path, *, is_dev: bool = True) -> None:
+    def __init__(self, data: Path, *flags: str) -> None:
         self._data = data
-        self._flags = ["--dev"] if is_dev else []
+        self._flags = flags or ("--dev",)
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
         self.url = ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import expect
 
+from tests.web.beside import beside, call, target_of
 from tests.web.person import WITHIN_MS, Person
 from tests.web.serving import Server
 
@@ -38,7 +40,7 @@ def test_with_real_tokens_one_joins_by_invitation(
     tmp_path: Path,
 ) -> None:
     """[Z2.10] A token opens the page; a link opens a meeting only to those who are invited."""
-    server = Server(tmp_path / "data", is_dev=False)
+    server = Server(tmp_path / "data", "--guests")
     try:
         server.start()
         ann, ben, eve = person("ann"), person("ben"), person("eve")
@@ -61,6 +63,16 @@ def test_with_real_tokens_one_joins_by_invitation(
         sign_in(eve, ann.page.url, server.token("eve"))
         closed = eve.page.get_by_role("heading", name="You are not in this meeting")
         expect(closed).to_be_visible(timeout=WITHIN_MS)
+
+        guest = person("guest")
+        guest.page.goto(server.url)
+        guest.page.get_by_role("button", name="Come in as a guest").click()
+        greeting = guest.page.get_by_role("heading", level=1)
+        guest.sees(greeting, "Good to see you")
+        greeted = greeting.inner_text()
+        guest.page.reload()  # The same guest again, in this tab and in others.
+        expect(greeting).to_have_text(greeted, timeout=WITHIN_MS)
+
         eve.page.goto(server.url + "/admin")  # The tab remembers her token.
         eve.sees(eve.page.get_by_role("main"), "only those who run the server see this")
         (told,) = eve.complaints  # The browser's own line about the answer, once.
@@ -95,3 +107,22 @@ def test_one_speaks_with_the_browsers_own_ears(server: Server, person: People) -
     expect(ben.page.locator(".line-interim")).to_have_count(0, timeout=WITHIN_MS)
     ann.page.evaluate("listener.onerror({ error: 'network' })")
     ann.sees(ann.page.get_by_role("alert"), "The browser does not listen: network")
+
+
+def test_markup_of_others_is_text(server: Server, person: People) -> None:
+    """[Z1.9] Titles, names, messages, speech and notes with markup in them do nothing."""
+    markup = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    ann, ben = person("ann"), person("ben")
+    ben.page.on("dialog", lambda dialog: ben.complaints.append(f"a dialog: {dialog.message}"))
+    room = ann.begin(server.url, markup)
+    ben.enter(room)
+    ann.write(markup)
+    ann.post(markup)
+    ben.sees(ben.notes, markup)
+    ben.sees(ben.messages, markup)
+    ben.sees(ben.page.get_by_role("heading", level=1), markup)
+    chunk = {"provider": "p", "segment": "1", "speaker": "<b>x</b>", "start_ms": 0, "end_ms": 1}
+    said = {"chunks": [{**chunk, "text": markup, "is_final": True}]}
+    beside(server.url, "ann", partial(call, target_of(room), "transcript.add_many", said))
+    ben.sees(ben.transcript, f"<b>x</b>0:00{markup}")
+    assert ben.page.locator("main img, main script, main b").count() == 0

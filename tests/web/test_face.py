@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
-import trio
 from playwright.sync_api import Page, ViewportSize, expect
 
-from collab.client import CollabClient, connect
 from collab.web.building import HERE
+from tests.web.beside import beside, speak, target_of, write
 from tests.web.person import WITHIN_MS, Person
 from tests.web.serving import Server
 
@@ -26,7 +24,6 @@ GRAVE: Final = ("serious", "critical")
 # Bytes of everything that a browser fetches for a room, compressed.
 PAGE_BYTES_MAX: Final = 200_000
 LINES: Final = 10_000
-LINES_PER_CALL: Final = 100
 MESSAGES: Final = 150
 ROWS_MAX: Final = 150  # Of a screen and what lies just beyond.
 FRAME_MS_MAX: Final = 120.0  # Half of the frames; 17 on an idle machine, more beside other tests.
@@ -40,48 +37,6 @@ WATCH_FRAMES: Final = """() => {
   }
   requestAnimationFrame(frame)
 }"""
-
-
-def target_of(url: str) -> str:
-    """Return which meeting or chat a page shows."""
-    kind, key = url.rsplit("/", 2)[-2:]
-    return f"{kind}:{key}"
-
-
-def beside(url: str, user: str, act: Callable[[CollabClient], Awaitable[None]]) -> None:
-    """Do something as a client without a browser; in a thread: this one's loop is the browser's."""
-
-    async def run() -> None:
-        async with connect(url, token=f"dev:{user}") as client:
-            await act(client)
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(trio.run, run).result()
-
-
-async def speak(target: str, count: int, client: CollabClient) -> None:
-    """Say *count* lines."""
-    lines = [
-        {
-            "provider": "test",
-            "segment": str(number),
-            "speaker": ("ann", "ben")[number // 7 % 2],
-            "start_ms": number * 10,
-            "end_ms": number * 10 + 10,
-            "text": f"line {number}.",
-            "is_final": True,
-        }
-        for number in range(count)
-    ]
-    for first in range(0, count, LINES_PER_CALL):
-        chunks = {"chunks": lines[first : first + LINES_PER_CALL]}
-        await client.wire.call(target, "transcript.add_many", chunks)
-
-
-async def write(target: str, count: int, client: CollabClient) -> None:
-    """Post *count* messages."""
-    for number in range(count):
-        await client.wire.call(target, "messages.post", {"text": f"message {number}."})
 
 
 def violations(page: Page) -> list[str]:

@@ -5,9 +5,11 @@
 import { Client, msgpack } from "@collab/client";
 
 import { Store } from "../store";
+import { reasonOf } from "../words";
 
 const TOKEN = "collab.token";
 const NAME = "collab.name";
+const GUEST = "collab.guest"; // A guest's token, which brings the same guest back.
 
 export interface Session {
   readonly client: Client;
@@ -20,7 +22,9 @@ export type SignedIn =
   | { is: "opening" }
   | { is: "in"; session: Session };
 
-export const isDev = document.documentElement.dataset.signIn === "dev";
+const waysIn = (document.documentElement.dataset["signIn"] ?? "").split(" ");
+export const isDev = waysIn.includes("dev");
+export const letsGuestsIn = waysIn.includes("guests");
 export const signedIn = new Store<SignedIn>({ is: "out", problem: null });
 
 export function rememberedName(): string {
@@ -30,14 +34,36 @@ export function rememberedName(): string {
 /** Comes back after a reload of the tab. */
 export function resumeSession(): void {
   const token = sessionStorage.getItem(TOKEN);
-  if (token) void signIn(token);
+  if (token) void signIn(token, token === localStorage.getItem(GUEST) ? guestToken : undefined);
 }
 
-/** Opens the connection; the outcome is in `signedIn`. */
-export async function signIn(token: string): Promise<void> {
+/** Comes in without an account: as the guest that one was here before, or as a new one. */
+export async function signInAsGuest(): Promise<void> {
+  signedIn.set({ is: "opening" });
+  try {
+    await signIn(await guestToken(), guestToken);
+  } catch (error) {
+    signedIn.set({ is: "out", problem: reasonOf(error) });
+  }
+}
+
+/** Returns a fresh token, of the guest that is remembered if there is one. */
+async function guestToken(): Promise<string> {
+  const held = localStorage.getItem(GUEST);
+  const ask = (headers: Record<string, string>): Promise<Response> => fetch("/v1/guests", { method: "POST", headers });
+  let answer = await ask(held === null ? {} : { authorization: `Bearer ${held}` });
+  if (held !== null && answer.status === 401) answer = await ask({}); // Too long ago: somebody new.
+  const body = (await answer.json()) as { token?: string; message?: string };
+  if (!answer.ok || body.token === undefined) throw new Error(body.message ?? `answer ${answer.status}`);
+  localStorage.setItem(GUEST, body.token);
+  return body.token;
+}
+
+/** Opens the connection; the outcome is in `signedIn`. `renew` is asked for a token before this one ends. */
+export async function signIn(token: string, renew?: () => Promise<string>): Promise<void> {
   signedIn.set({ is: "opening" });
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const client = new Client(`${scheme}://${location.host}/v1`, { token, codec: msgpack });
+  const client = new Client(`${scheme}://${location.host}/v1`, { token: renew ?? token, codec: msgpack });
   try {
     const { userId } = await client.live();
     if (!userId) throw new Error("the server did not say who you are");
@@ -53,7 +79,7 @@ export async function signIn(token: string): Promise<void> {
   } catch (error) {
     void client.close();
     sessionStorage.removeItem(TOKEN);
-    signedIn.set({ is: "out", problem: error instanceof Error ? error.message : String(error) });
+    signedIn.set({ is: "out", problem: reasonOf(error) });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { isDev, rememberedName, signIn } from "../live/session";
+import { isDev, letsGuestsIn, rememberedName, signIn, signInAsGuest } from "../live/session";
 
 /** While developing a name is enough; elsewhere one brings a token. */
 export function SignIn({ problem }: { problem: string | null }): JSX.Element {
@@ -26,6 +26,7 @@ export function SignIn({ problem }: { problem: string | null }): JSX.Element {
           : <input id="who" type="password" value={word} required autofocus maxLength={8192} onInput={(event) => setWord(event.currentTarget.value)} />}
         {problem && <p class="problem" role="alert">{problem}</p>}
         <button class="button-main" type="submit" disabled={!word.trim()}>{isDev ? "Come in" : "Sign in"}</button>
+        {letsGuestsIn && <button type="button" onClick={() => void signInAsGuest()}>Come in as a guest</button>}
       </form>
     </main>
   );
