@@ -53,28 +53,30 @@ class Outlet:
         """Writes in the backlog, the partly taken one included."""
         return len(self._backlog) if self._backlog is not None else 0
 
-    def write(self, data: bytes) -> None:
-        """Send *data*, one or more whole frames, or queue it. Never waits, never raises.
+    def write(self, data: bytes) -> int:
+        """Send *data*, one or more whole frames, or queue it; return ``backlog_bytes``.
 
-        A broken connection is closed, which ends its reader; *data* is then dropped.
+        Never waits, never raises. A broken connection is closed, which ends its reader; *data* is
+        then dropped.
         """
         if self._is_sealed or not data:
-            return
+            return self.backlog_bytes
         backlog = self._backlog
         if backlog is not None:
             backlog.append(data)
             self.backlog_bytes += len(data)
-            return
+            return self.backlog_bytes
         try:
             sent = self._link.send_now(data)
         except OSError:
             self.abort()
-            return
+            return 0
         self.taken_bytes += sent
         if sent < len(data):
             self._backlog = deque((memoryview(data)[sent:] if sent else data,))
             self.backlog_bytes = len(data) - sent
             self._nursery.start_soon(self._pump)
+        return self.backlog_bytes
 
     def seal(self) -> None:
         """Refuse further writes; the backlog still goes out."""

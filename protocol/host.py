@@ -65,10 +65,16 @@ class Host(ABC):
         """False if a large answer must be refused, to be asked for again."""
         return True
 
-    def send_frame(self, frame: bytes) -> None:
-        """Send whole frames, or end a client that is too slow for them."""
+    def send_frame(self, frame: bytes, *, is_shared: bool = False) -> None:
+        """Send whole frames, or end a client that is too slow for them.
+
+        *is_shared*: many connections get them at this moment; see ``Outbox.send_shared``.
+        """
         self.server.metrics.frames_out += 1
-        self.outbox.send(frame)
+        if is_shared:
+            self.outbox.send_shared(frame)
+        else:
+            self.outbox.send(frame)
 
     def send_presence(self, frame: PresenceFrame) -> None:
         """Send who is here, whole; hosts whose peers read the wire share the frame's bytes."""

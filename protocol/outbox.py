@@ -99,6 +99,7 @@ class Outbox:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._is_closed = False
+        self._is_behind = False  # The socket may have a backlog: bounds are to be looked at.
         self._empty = trio.lowlevel.ParkingLot()
         self._watch = Alarm(wheel, self._check_progress)
         self._hard_bytes = OUTBOX_HARD_BYTES
@@ -113,11 +114,10 @@ class Outbox:
     @property
     def is_above_soft(self) -> bool:
         """True if live frames must lag."""
-        backlog_bytes = self._socket.backlog_bytes
-        if not backlog_bytes and not self._held_bytes:  # Nearly always.
+        if not self._is_behind:  # Nearly always. What is held alone stays below the bound.
             return False
         return (
-            backlog_bytes + self._held_bytes > OUTBOX_SOFT_BYTES
+            self._socket.backlog_bytes + self._held_bytes > OUTBOX_SOFT_BYTES
             or self._socket.backlog_frames > OUTBOX_FRAMES_MAX // 2
         )
 
@@ -130,21 +130,39 @@ class Outbox:
         """Send whole frames now, or at the end of the cork; or overflow."""
         if self._is_closed:
             return
-        socket = self._socket
-        backlog_bytes = socket.backlog_bytes
-        if backlog_bytes and (
-            backlog_bytes > self._hard_bytes or socket.backlog_frames > OUTBOX_FRAMES_MAX
-        ):
+        if self._is_behind and self._is_over():
             self._on_overflow()
         elif self._cork.is_in:
             if not self._held:
                 self._cork.hold(self)
-            self._held.append(frame)
-            self._held_bytes += len(frame)
-            if self._held_bytes > CORK_BYTES_MAX:
-                self.flush()
+            self._hold(frame)
         else:
             self._write(frame)
+
+    def send_shared(self, frame: bytes) -> None:
+        """Send frames that many connections get at this moment; as :meth:`send`.
+
+        They do not wait for more to come, only behind what is held: to visit a thousand
+        connections twice would cost more than the system calls that it saves for a few.
+        """
+        if self._held or self._is_behind or self._is_closed:
+            self.send(frame)
+        else:
+            self._write(frame)
+
+    def _hold(self, frame: bytes) -> None:
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+        if self._held_bytes > CORK_BYTES_MAX:
+            self.flush()
+
+    def _is_over(self) -> bool:
+        """Say whether the client is too far behind; look whether it is behind at all."""
+        backlog_bytes = self._socket.backlog_bytes
+        if not backlog_bytes:
+            self._is_behind = False
+            return False
+        return backlog_bytes > self._hard_bytes or self._socket.backlog_frames > OUTBOX_FRAMES_MAX
 
     def send_last(self, frame: bytes) -> None:
         """Send *frame* whatever the bounds: the goodbye before a close."""
@@ -167,6 +185,7 @@ class Outbox:
 
     def on_drained(self) -> None:
         """Called by the socket when its backlog has become empty."""
+        self._is_behind = False
         self._hard_bytes = OUTBOX_HARD_BYTES
         self._empty.unpark_all()
 
@@ -183,10 +202,12 @@ class Outbox:
             await self._empty.park()
 
     def _write(self, frames: bytes) -> None:
-        self._socket.write(frames)
+        if not self._socket.write(frames):  # Nearly always: the kernel has it.
+            return
+        self._is_behind = True
         if len(frames) > OUTBOX_FULL_BYTES:
             self._hard_bytes = max(self._hard_bytes, OUTBOX_HARD_BYTES + len(frames))
-        if self._socket.backlog_bytes and not self._watch.is_set:
+        if not self._watch.is_set:
             self._taken_bytes = self._socket.taken_bytes
             self._progress_at_s = trio.current_time()
             self._watch.set(self._progress_at_s + SLOW_CONSUMER_CHECK_S)

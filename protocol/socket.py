@@ -39,8 +39,11 @@ class Socket(Protocol):
         """Bytes that came from the peer, control frames included: a sign of life."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """Send whole server frames, or queue them. Never waits, never raises."""
+    def write(self, data: bytes) -> int:
+        """Send whole server frames, or queue them; return ``backlog_bytes``.
+
+        Never waits, never raises.
+        """
         ...
 
     async def serve(

@@ -168,7 +168,7 @@ class WireSubscription:
             return
         self.seq = frame.seq
         if data:
-            connection.send_frame(data)
+            connection.send_frame(data, is_shared=True)
 
     def _unseen(self, frame: EventFrame) -> EventFrame:
         """Return *frame*, which began earlier, without what was seen already."""

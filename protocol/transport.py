@@ -120,14 +120,13 @@ class ServerSocket:
         """Bytes that came from the peer since the handshake: a sign of life."""
         return self._inlet.received_bytes
 
-    def write(self, data: bytes) -> None:
-        """Send *data*, one or more whole server frames, or queue it behind the backlog.
+    def write(self, data: bytes) -> int:
+        """Send *data*, one or more whole server frames, or queue it; return ``backlog_bytes``.
 
         Never waits, never raises. Once the connection is closing it does nothing. The backlog has
         no bound of its own: whoever writes looks at ``backlog_bytes`` (spec T2.4).
         """
-        if self._reason is None:
-            self._outlet.write(data)
+        return self._outlet.write(data) if self._reason is None else self._outlet.backlog_bytes
 
     async def serve(
         self, on_message: OnMessage, on_drained: Callable[[], None] | None = None

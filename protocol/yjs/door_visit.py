@@ -332,10 +332,10 @@ class Visit(Host):
         others = self._own.left_out_of(frame)
         return self._dialect.events(others) if others.events else b""
 
-    def send_frame(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes, *, is_shared: bool = False) -> None:
         """Send whole frames, or end a client that is too slow for them."""
         self._door.messages_out += 1
-        super().send_frame(frame)
+        super().send_frame(frame, is_shared=is_shared)
 
     def subscription_over(self, subscription: WireSubscription) -> None:
         """Its clock stops; the message that follows ends the visit."""

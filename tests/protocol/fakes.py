@@ -73,11 +73,12 @@ class FakeSocket:
     def backlog_frames(self) -> int:
         return len(self._backlog)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         if self.closed_with is None and not self.is_aborted:
             self.writes.append(data)
             self._backlog.append(data)
             self._move()
+        return self.backlog_bytes
 
     async def serve(
         self,

@@ -83,10 +83,11 @@ class ServerEnd:
     def backlog_frames(self) -> int:
         return len(self._backlog)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         if not (self._is_closing or self._is_over):
             self._sent(data, self.backlog_bytes)
             self._write(data)
+        return self.backlog_bytes
 
     async def serve(
         self,

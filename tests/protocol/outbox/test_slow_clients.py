@@ -248,14 +248,30 @@ async def test_frames_sent_inside_a_cork_go_out_in_one_write(wire: Wire) -> None
         client.socket.writes.clear()
     with wire.server.cork():
         with wire.server.cork():
-            wire.gateway.publish()
+            for subscription in wire.gateway.subscriptions:
+                subscription.connection.send_frame(b"answer")
         wire.gateway.publish(2)
         assert one.socket.writes == []
     for client in (one, two):
-        assert len(client.socket.writes) == 1
-        assert await seqs_of(client) == [1, 2, 3]
+        (written,) = client.socket.writes
+        assert written.startswith(b"answer")
+        assert b'"seq":2' in written
     wire.gateway.publish()
     assert len(one.socket.writes) == 2
+
+
+async def test_what_many_get_is_written_at_once_but_behind_what_is_held(wire: Wire) -> None:
+    """[W5.7] Events do not wait in a cork for more to come, unless something waits there."""
+    client = await wire.follower()
+    client.socket.writes.clear()
+    with wire.server.cork():
+        wire.gateway.publish()
+        assert len(client.socket.writes) == 1
+        wire.gateway.subscriptions[0].connection.send_frame(b"answer")
+        wire.gateway.publish()
+        assert len(client.socket.writes) == 1
+    assert client.socket.writes[1].startswith(b"answer")
+    assert b'"seq":2' in client.socket.writes[1]
 
 
 async def test_flush_writes_what_a_cork_holds(wire: Wire) -> None:
@@ -263,7 +279,8 @@ async def test_flush_writes_what_a_cork_holds(wire: Wire) -> None:
     client = await wire.follower()
     client.socket.writes.clear()
     with wire.server.cork():
-        wire.gateway.publish()
+        wire.gateway.subscriptions[0].connection.send_frame(b"answer")
+        assert client.socket.writes == []
         wire.gateway.subscriptions[0].connection.flush()
         assert len(client.socket.writes) == 1
     assert len(client.socket.writes) == 1
