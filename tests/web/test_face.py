@@ -186,6 +186,18 @@ def test_the_server_is_seen_from_above(server: Server, person: People) -> None:
     assert violations(operator.page) == []
 
 
+def test_licences_of_what_is_bundled_are_one_click_away(server: Server, person: People) -> None:
+    """[Z1.10] The list names every package with its version and the words of its licence."""
+    ann = person("ann")
+    ann.open(server.url)
+    link = ann.page.get_by_role("link", name="Licences")
+    expect(link).to_be_visible(timeout=WITHIN_MS)
+    listed = ann.page.request.get(server.url + str(link.get_attribute("href"))).text()
+    for package in ("preact ", "yjs ", "lib0 ", "@codemirror/view ", "y-codemirror.next "):
+        assert f"\n{package}" in listed
+    assert listed.count("Permission is hereby granted") >= 10
+
+
 def test_the_page_is_small_and_quick(built_page: Path) -> None:
     """[Z1.5] Everything for a room, compressed, is below 200 kB."""
     names = (built_page / "assets").glob("*.gz")

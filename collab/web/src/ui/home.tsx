@@ -44,6 +44,10 @@ export function Home({ session }: { session: Session }): JSX.Element {
           {mine.cursor !== null && <Deed class="button-plain" act={() => list.pageBack()}>Show older ones</Deed>}
         </section>
       </main>
+      <footer class="home-foot small quiet">
+        <a href="/admin">The server</a>
+        <a href={document.documentElement.dataset["licences"]} target="_blank" rel="noreferrer">Licences of what this page contains</a>
+      </footer>
     </div>
   );
 }

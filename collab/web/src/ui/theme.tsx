@@ -28,7 +28,7 @@ export function ThemeButton(): JSX.Element {
   };
   const words = `Colours: ${theme}. Change to ${next}`;
   return (
-    <button type="button" class="button-plain button-icon" aria-label={words} title={words} onClick={change}>
+    <button type="button" class="button-plain button-icon theme-button" aria-label={words} title={words} onClick={change}>
       <Icon name="theme" />
     </button>
   );
