@@ -66,11 +66,13 @@ def main() -> None:
         url = next(
             found[0] for line in lines if (found := re.search(r"http://\S+/meeting/\S+", line))
         )
-        threading.Thread(target=list, args=(lines,), daemon=True).start()
+        reader = threading.Thread(target=list, args=(lines,))
+        reader.start()
         try:
             take_pictures(url)
         finally:
             demo.terminate()
+            reader.join()
 
 
 if __name__ == "__main__":
