@@ -61,13 +61,16 @@ class KeySource:
                 document = await self._get(address, is_trusted=self._is_named(address))
         except trio.TooSlowError:
             raise KeysUnusable(f"no answer within {KEYS_FETCH_TIMEOUT_S:g} s") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
-            raise KeysUnusable(type(error).__name__) from None  # Its words may quote addresses.
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            # Its words may quote addresses. ValueError: what every reader of addresses says of one
+            # that makes no sense (a port of 99999, half a bracket), and of text that is no text.
+            raise KeysUnusable(type(error).__name__) from None
         return read_key_set(document, self.issuer.algorithms)
 
     async def _discover(self) -> str:
         document = read_object(await self._get(self.issuer.discovery, is_trusted=True))
-        if document.get("issuer") not in self.issuer.issuers:
+        named = document.get("issuer")
+        if not isinstance(named, str) or named not in self.issuer.issuers:
             raise KeysUnusable("discovery is another issuer's")
         address = document.get("jwks_uri")
         if not isinstance(address, str):

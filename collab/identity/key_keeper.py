@@ -8,9 +8,10 @@
     older, or none      one fetch                one fetch
 
 There is at most one fetch at a time, of its own: however many wait for it, and whoever gives up
-waiting. Who presents a known key waits for nobody. After a failed fetch the next one has to wait,
-longer each time; until then the answer is "not now", with a time, never "no". An unknown key id
-alone causes a fetch every ``UNKNOWN_KID_FETCH_S`` at most, whoever invents them.
+waiting. Who presents a known key waits for nobody. A fetch that was under way already may say yes
+to a key, but not no: the issuer may have made the key since it answered. After a failed fetch the
+next one has to wait, longer each time; until then the answer is "not now", with a time, never "no".
+Unknown key ids alone cause a fetch every ``UNKNOWN_KID_FETCH_S`` at most, whoever invents them.
 """
 
 from __future__ import annotations
@@ -65,22 +66,23 @@ class KeyKeeper:
         self._keys: Mapping[str, VerifyKey] = {}
         self._fetched_at = -math.inf  # Successfully.
         self._asked_at = -math.inf  # When the newest fetch ended, whatever it brought.
+        self._looked_at = -math.inf  # When the newest one ended that only an unknown id asked for.
         self._failures = 0  # In a row.
         self._running: trio.Event | None = None
         self._unknown: OrderedDict[str, float] = OrderedDict()  # Key id -> until when; in order.
 
     def start(self) -> None:
         """Fetch now, so that the first person to sign in need not wait."""
-        if self._running is None:
-            self._running = trio.Event()
-            self._nursery.start_soon(self._run, self._running)
+        self._start(is_for_unknown=False)
 
     def has(self, kid: str) -> bool:
         """Say whether the key is at hand, and may be used."""
         return kid in self._keys and self._age_s() <= KEYS_STALE_MAX_S
 
     async def find(self, kid: str) -> VerifyKey:
-        """Return the key *kid*; wait for at most one fetch, and only if it is not at hand.
+        """Return the key *kid*; wait only if it is not at hand.
+
+        It waits for at most two fetches: one that was under way, and one that began since.
 
         Raises:
           KeyUnknown: the issuer has no such key.
@@ -88,20 +90,21 @@ class KeyKeeper:
 
         Cancelled: a fetch that has begun goes on for the others.
         """
+        begun_before = self.fetches
         if self._age_s() > KEYS_FRESH_S and self._retry_after_s() == 0:
             self.start()
         if self.has(kid):
             return self._keys[kid]
         self._check_negative(kid)
-        if self._running is None:
-            self._start_for_unknown()
-        running = self._running
-        assert running is not None
-        await running.wait()
-        if self.has(kid):
-            return self._keys[kid]
-        if self._failures:
-            raise KeysUnavailable(max(self._retry_after_s(), KEYS_RETRY_MIN_S))
+        can_deny = False
+        while not can_deny:
+            running = self._start_for_unknown() if self._running is None else self._running
+            can_deny = self.fetches > begun_before
+            await running.wait()
+            if self.has(kid):
+                return self._keys[kid]
+            if self._failures:
+                raise KeysUnavailable(max(self._retry_after_s(), KEYS_RETRY_MIN_S))
         self._unknown[kid] = trio.current_time() + UNKNOWN_KID_S
         if len(self._unknown) > UNKNOWN_KIDS_MAX:
             self._unknown.popitem(last=False)
@@ -125,30 +128,47 @@ class KeyKeeper:
             raise KeyUnknown
         del self._unknown[kid]
 
-    def _start_for_unknown(self) -> None:
+    def _start_for_unknown(self) -> trio.Event:
         """Begin a fetch, unless one was so recently that it would be asked for in vain."""
-        quiet_s = max(self._asked_at + UNKNOWN_KID_FETCH_S - trio.current_time(), 0.0)
+        quiet_s = max(self._looked_at + UNKNOWN_KID_FETCH_S - trio.current_time(), 0.0)
         wait_s = self._retry_after_s() if self._failures else quiet_s
         if wait_s > 0:
             raise KeysUnavailable(wait_s)
-        self.start()
+        return self._start(is_for_unknown=True)
 
-    async def _run(self, done: trio.Event) -> None:
-        try:
+    def _start(self, *, is_for_unknown: bool) -> trio.Event:
+        """Begin a fetch, unless one is under way; return what says that it is over."""
+        if self._running is None:
             self.fetches += 1
+            self._running = trio.Event()
+            self._nursery.start_soon(self._run, self._running, is_for_unknown)
+        return self._running
+
+    async def _run(self, done: trio.Event, is_for_unknown: bool) -> None:  # noqa: FBT001
+        try:
             keys = await self._fetch()
         except KeysUnusable as problem:
-            self._failures += 1
-            _log.warning("issuer %s: keys could not be fetched: %s", self._name, problem)
+            self._failed(str(problem))
+        except Exception as fault:  # noqa: BLE001 -- what an issuer says must not end the server
+            self._failed(f"a fault of ours, {type(fault).__qualname__}")
         else:
-            if self._failures:
-                _log.warning("issuer %s: keys can be fetched again", self._name)
-            self._failures = 0
-            self._keys = keys
-            self._fetched_at = trio.current_time()
-            for kid in self._unknown.keys() & keys.keys():
-                del self._unknown[kid]
+            self._keep(keys)
         finally:
             self._asked_at = trio.current_time()
+            if is_for_unknown:
+                self._looked_at = self._asked_at
             self._running = None
             done.set()
+
+    def _failed(self, why: str) -> None:
+        self._failures += 1
+        _log.warning("issuer %s: keys could not be fetched: %s", self._name, why)
+
+    def _keep(self, keys: Mapping[str, VerifyKey]) -> None:
+        if self._failures:
+            _log.warning("issuer %s: keys can be fetched again", self._name)
+        self._failures = 0
+        self._keys = keys
+        self._fetched_at = trio.current_time()
+        for kid in self._unknown.keys() & keys.keys():
+            del self._unknown[kid]

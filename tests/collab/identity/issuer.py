@@ -111,7 +111,8 @@ class LocalIssuer:
     keys: list[dict[str, Any]]
     mood: Mood = "honest"
     asked: int = 0
-    jwks_uri: str | None = None  # What discovery says; None: the truth.
+    jwks_uri: object = None  # What discovery says; None: the truth.
+    named: object = None  # The issuer that discovery names; None: the truth.
     bound: BoundPort | None = None
     was_asked: trio.Event = field(factory=trio.Event)
     may_answer: trio.Event = field(factory=trio.Event)  # When it is slow.
@@ -149,7 +150,8 @@ class LocalIssuer:
         return JSONResponse({"keys": self.keys})
 
     async def discover(self, _request: Request) -> Response:
-        return JSONResponse({"issuer": self.url, "jwks_uri": self.jwks_uri or f"{self.url}/jwks"})
+        named = self.url if self.named is None else self.named
+        return JSONResponse({"issuer": named, "jwks_uri": self.jwks_uri or f"{self.url}/jwks"})
 
 
 async def _endless() -> AsyncIterator[bytes]:

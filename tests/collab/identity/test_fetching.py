@@ -89,6 +89,34 @@ async def test_discovery_does_not_lead_inside(jwks_uri: str, said: str) -> None:
             await KeySource(issuer.setting(), resolve=resolve).fetch()
 
 
+@pytest.mark.parametrize(
+    ("named", "jwks_uri", "said"),
+    [
+        ([], None, "another issuer's"),
+        ({"a": 1}, None, "another issuer's"),
+        (None, 7, "names no jwks_uri"),
+        (None, "https://a.example:99999/", "ValueError|InvalidURL"),
+        (None, "https://a.example:port/", "ValueError|InvalidURL"),
+        (None, "https://[bad/", "ValueError|InvalidURL"),
+        (None, "https://[::1%en\ud800]/".encode("utf-8", "replace").decode(), "Error|InvalidURL"),
+        (None, "https://a\u0000b/", "ValueError|InvalidURL"),
+        (None, "https://", "Error|InvalidURL|no address"),
+    ],
+)
+async def test_discovery_that_makes_no_sense_is_an_error(
+    named: object, jwks_uri: object, said: str
+) -> None:
+    """[I2.10] Members of another type, addresses that are none: a reason, and no keys."""
+
+    async def resolve(host: str, _port: int) -> list[str]:
+        return [host] if host == "127.0.0.1" else []
+
+    async with local_issuer(rsa_key("a")) as issuer:
+        issuer.named, issuer.jwks_uri = named, jwks_uri
+        with pytest.raises(KeysUnusable, match=said):
+            await KeySource(issuer.setting(), resolve=resolve).fetch()
+
+
 async def test_discovery_of_somebody_else_is_refused() -> None:
     """[I2.3] A discovery document must name the issuer whose it is."""
     async with local_issuer(rsa_key("a")) as issuer:

@@ -31,12 +31,16 @@ class ByHand:
     kids: set[str] = field(factory=lambda: {"a"})
     is_down: bool = False
     takes_s: float = 0.1
+    fault: Exception | None = None
 
     async def fetch(self) -> Mapping[str, VerifyKey]:
+        answered = set(self.kids)  # When it is asked; the answer is under way for a while.
         await trio.sleep(self.takes_s)
         if self.is_down:
             raise KeysUnusable("down")
-        return {kid: VerifyKey(ec_key("x"), frozenset({"ES256"})) for kid in self.kids}
+        if self.fault is not None:
+            raise self.fault
+        return {kid: VerifyKey(ec_key("x"), frozenset({"ES256"})) for kid in answered}
 
 
 @pytest.fixture
@@ -122,6 +126,46 @@ async def test_a_new_key_is_found_by_one_fetch(
     await keeper.find("b")
     await keeper.find("a")
     assert keeper.fetches == 2
+
+
+async def test_a_key_made_while_a_fetch_is_under_way_works_at_once(
+    autojump_clock: MockClock, keeper: KeyKeeper, issuer: ByHand
+) -> None:
+    """[I2.9] An answer from before it does not say no to it: one more fetch does, or yes."""
+    await keeper.find("a")
+    issuer.takes_s = 3
+    await trio.sleep(KEYS_FRESH_S + 1)
+    await keeper.find("a")  # Begins a fetch, and waits for nobody.
+    await trio.sleep(1)
+    issuer.kids = {"a", "b"}
+    found = []
+
+    async def find() -> None:
+        found.append(await keeper.find("b"))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(find)
+    assert len(found) == 20
+    assert keeper.fetches == 3
+    with pytest.raises(KeysUnavailable):  # "Not now": it was looked for just before.
+        await keeper.find("z")
+
+
+async def test_a_fault_while_keys_are_fetched_ends_nothing(
+    autojump_clock: MockClock,
+    keeper: KeyKeeper,
+    issuer: ByHand,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """[I2.10] Whatever a fetch raises is a failed fetch, logged by its class, tried again."""
+    issuer.fault = TypeError("https://quoted.example")
+    assert await refused_for_s(keeper, "a") > 0
+    assert "TypeError" in caplog.text
+    assert "quoted" not in caplog.text
+    issuer.fault = None
+    await trio.sleep(KEYS_RETRY_MAX_S)
+    await keeper.find("a")
 
 
 async def test_a_key_that_was_withdrawn_is_refused(
