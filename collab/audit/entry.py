@@ -19,6 +19,7 @@ Outcome = Literal["granted", "refused"]
 
 SIGN_IN: Final = "sign_in"  # Also of a refused one: then nobody is named, only an address.
 FOLLOW: Final = "follow"  # A stream that was opened; refused ones are of ``read:TOPIC``.
+BROKEN: Final = "audit.broken"  # At a start: the log did not end where it was noted to end.
 ANYTHING: Final = "*"  # For a target (and a user) when there were too many to name.
 
 

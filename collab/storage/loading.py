@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import apsw
 from attrs import define, field
 
 from collab.audit.chain import Chain
+from collab.audit.entry import AuditEntry
 from collab.storage.audit import find_audit_end
 from collab.storage.connection import fetch
 from collab.storage.sealing import fits, record_crc
@@ -24,9 +27,10 @@ class Loaded:
     old_upto: int = 0  # The newest row of the other one, 0 if it is empty.
     last_id: int = 0  # The newest row of both.
     audit: Chain = field(factory=Chain)
+    audit_alarm: AuditEntry | None = None  # What the log's next entry says, if its end was wrong.
 
 
-def load(db: apsw.Connection) -> Loaded:
+def load(db: apsw.Connection, clock_ms: Callable[[], int]) -> Loaded:
     """Read the index of the tail. Time grows with the tail, which is bounded, and nothing else.
 
     An actor whose records do not follow each other is listed as damaged; others are not affected.
@@ -35,7 +39,8 @@ def load(db: apsw.Connection) -> Loaded:
       apsw.Error: the device failed, or the file is damaged.
     """
     loaded = Loaded(epoch=fetch(db, "SELECT value FROM meta WHERE name = 'epoch'")[0][0])
-    loaded.audit = Chain(find_audit_end(db))
+    found = find_audit_end(db, clock_ms)
+    loaded.audit, loaded.audit_alarm = Chain(found.end), found.alarm
     loaded.signal_id = fetch(db, "SELECT ifnull(max(id), 0) FROM signal")[0][0]
     last_ids = [fetch(db, f"SELECT ifnull(max(id), 0) FROM tail_{no}")[0][0] for no in (0, 1)]
     loaded.tail_no = 1 if last_ids[1] > last_ids[0] else 0

@@ -42,7 +42,7 @@ async def open_store(
     Leaving commits what waits, seals the tail for a bounded time and closes the file.
 
     Args:
-      clock_ms: Unix time in milliseconds, for the time stamps of buckets.
+      clock_ms: Unix time in milliseconds, for time stamps.
       vfs: A registered SQLite VFS, for tests of failing devices.
 
     Raises:
@@ -57,7 +57,7 @@ async def open_store(
             await trio.to_thread.run_sync(check_database, path, vfs)
             writer_thread = await stack.enter_async_context(open_writer(path, vfs))
             await writer_thread.run(migrate, clock_ms)
-            loaded = await writer_thread.run(load)
+            loaded = await writer_thread.run(load, clock_ms)
             readers = await stack.enter_async_context(open_readers(path, vfs, READERS_MAX))
             background = await stack.enter_async_context(open_background(path, vfs))
         except (apsw.Error, OSError) as error:
@@ -78,6 +78,8 @@ async def open_store(
         )
         checkpointer = Checkpointer(background, writer, figures)
         store = SqliteStore(directory, loaded, readers, writer, compactor, checkpointer)
+        if loaded.audit_alarm is not None:
+            store.audit_soon([loaded.audit_alarm])
         if compactor.is_due:
             compactor.poke()
         # The body's error leaves as itself, not wrapped by the nurseries that it knows nothing of.

@@ -185,18 +185,96 @@ async def test_an_anchor_finds_what_was_cut_off_or_written_anew(tmp_path: Path) 
     assert "rewritten" in verify_audit(other, frozenset({end})).findings[0]
 
 
-async def test_a_log_whose_end_is_missing_goes_on_behind_the_gap(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def rewritten(path: Path, first: int, last: int) -> list[str]:
+    """Return statements that put others' entries into the places from *first* on, chained well."""
+    records = [record for record in export_audit(path, AuditFilter()) if record.id < first]
+    chain = Chain(Anchor(records[-1].id, records[-1].hash))
+    forged = [chain.link(entry(number, user_id="mallory")) for number in range(first, last + 1)]
+    return [f"DELETE FROM audit WHERE id >= {first}"] + [
+        "INSERT INTO audit VALUES"
+        f" ({one.id}, {one.entry.at_ms}, '{one.entry.action}', '{one.entry.outcome}', 'mallory',"
+        f" '', '', '{one.entry.target}', 0, 1, {one.entry.until_ms}, '{{}}', x'{one.hash.hex()}')"
+        for one in forged
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "finding"),
+    [
+        (15, 20, "entry 20 is not the one that was noted as the newest"),
+        (20, 20, "entry 20 is not the one that was noted as the newest"),
+        (15, 22, "entry 20 is not the one that was noted as the newest"),
+        (21, 22, "entries 21 to 22 were added: none was noted"),
+    ],
+)
+async def test_what_is_rewritten_does_not_fit_the_noted_end(
+    tmp_path: Path, first: int, last: int, finding: str
 ) -> None:
-    """[A1.6] The server starts, says so, and the gap can be seen for ever."""
+    """[A1.10] Entries that are chained well, but not those that the end was noted of."""
     await written(tmp_path)
-    tampered(tmp_path, "DELETE FROM audit WHERE id > 15")
+    tampered(tmp_path, *rewritten(tmp_path, first, last))
+    assert finding in verify_audit(tmp_path, frozenset()).findings
+
+
+async def test_entries_below_the_first_are_found_and_never_shown(tmp_path: Path) -> None:
+    """[A1.11] Nobody reads a forged entry 0 or -1 as ours; a proof names it."""
+    await written(tmp_path)
+    columns = (
+        "at_ms, action, outcome, 'forged', org, address, target, seq, count, until_ms, detail, hash"
+    )
+    lowest = -(2**63)
+    tampered(
+        tmp_path,
+        *(
+            f"INSERT INTO audit SELECT {entry_id}, {columns} FROM audit WHERE id = 1"
+            for entry_id in (0, -1, lowest)
+        ),
+    )
+    findings = verify_audit(tmp_path, frozenset()).findings
+    assert findings == [
+        f"entry {entry_id} was added: the first one is 1" for entry_id in (lowest, -1, 0)
+    ]
+    async with open_store(tmp_path, clock_ms=lambda: NOW_MS) as store:
+        shown = await store.audit_page(AuditFilter(limit=100))
+    assert len(shown) == len(list(export_audit(tmp_path, AuditFilter()))) == 20
+    assert not any(record.entry.user_id == "forged" for record in shown)
+
+
+@pytest.mark.parametrize(
+    ("edits", "found_id", "finding"),
+    [
+        (lambda _path: ["DELETE FROM audit WHERE id > 15"], 15, "entries 16 to 20 are missing"),
+        (lambda path: rewritten(path, 15, 20), 20, "entry 21 is not what was written after 20"),
+        (lambda path: rewritten(path, 21, 22), 22, "entry 23 is not what was written after 22"),
+        (
+            lambda _path: ["DELETE FROM meta WHERE name = 'audit_end'"],
+            20,
+            "entry 21 is not what was written after 20",
+        ),
+    ],
+)
+async def test_a_log_whose_end_is_wrong_says_so_and_shows_it_for_ever(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    edits: Callable[[Path], list[str]],
+    found_id: int,
+    finding: str,
+) -> None:
+    """[A1.6] The server starts; its next entry says what it found; the break stays to be seen."""
+    await written(tmp_path)
+    tampered(tmp_path, *edits(tmp_path))
     async with open_store(tmp_path, clock_ms=lambda: NOW_MS) as store:
         assert "audit verify" in caplog.text
         store.audit_soon([entry(99)])
         await store.append(Batch("chat:b", 1, [b"e"], []))
-        assert store.audit_end.id == 21
-    assert verify_audit(tmp_path, frozenset()).findings == ["entries 16 to 20 are missing"]
+        assert store.audit_end.id == max(found_id, 20) + 2
+        (alarm,) = await store.audit_page(AuditFilter(action="audit.broken"))
+        assert alarm.id == max(found_id, 20) + 1
+        assert f'"found":"{found_id}:' in alarm.entry.detail
+    for _later in range(2):
+        assert verify_audit(tmp_path, frozenset()).findings == [finding]
+        async with open_store(tmp_path, clock_ms=lambda: NOW_MS) as store:
+            assert len(await store.audit_page(AuditFilter(action="audit.broken"))) == 1
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET user = 'eve'"])
