@@ -76,11 +76,14 @@ USER_SCANNED_MAX: Final = 2_000  # Items looked at for one page: 1 ms.
 USER_PINS_MAX: Final = 100  # All of them are in the list's snapshot.
 USER_REQUESTS_MAX: Final = 200  # Invitations by strangers; the oldest gives way to a new one.
 STRUCK_MAX: Final = 1_000  # Open invitations that go with one block.
+GUEST_GRACE_S: Final = 3_600  # Between the end of a guest's token and that of what it had.
 NOTICES_MAX: Final = 200  # Kept for one person, in memory with the rest: 40 kB.
+NOTICES_OF_STRANGERS_MAX: Final = 50  # Of them, so that strangers push out nobody else's.
 CONNECTIONS_MAX: Final = 5_000
 REQUESTS_SENT_MAX: Final = 200  # Unanswered at a time: asking everybody is no way to meet people.
-REQUESTS_RECEIVED_MAX: Final = 500  # Further ones are declined by themselves.
+REQUESTS_RECEIVED_MAX: Final = 500  # The oldest stranger's gives way to a new one.
 BLOCKED_MAX: Final = 5_000
+GUEST_SHUNNED_MAX: Final = 4_096  # People who have blocked one guest, remembered for its sign-in.
 LINKS_CLOSED_MAX: Final = 4_096  # Connections that are over, remembered against late signals.
 CARDS_MAX: Final = 100  # Read for one query.
 BIO_LEN_MAX: Final = 2_000
@@ -194,6 +197,13 @@ HTTP_CALL_TIMEOUT_S: Final = 30.0
 HTTP_WAIT_MAX_MS: Final = 1_000  # Who is to come back later than that is told so instead.
 NOTES_MARKDOWN_BYTES_MAX: Final = 4 * NOTES_MARKDOWN_LEN_MAX  # Of an imported file.
 
+# Bodies of requests, while they come and until they are answered.
+HTTP_BODY_TIMEOUT_S: Final = 20.0  # All of it; an import of the largest size at 320 kbit/s.
+HTTP_BODIES_PEOPLE_BYTES_MAX: Final = 33_554_432  # Of all who have signed in, together.
+HTTP_BODIES_STRANGERS_BYTES_MAX: Final = 16_777_216  # Of guests and webhooks, together.
+HTTP_BODIES_HOLDER_BYTES_MAX: Final = 2_097_152  # Of one user, or of one address.
+HTTP_BODIES_RETRY_MS: Final = 2_000
+
 OVERSIGHT_ROWS_MAX: Final = 100  # Connections, or followed targets, that an overview lists.
 RECENT_LINES_MAX: Final = 200  # Warnings and errors that it remembers.
 
@@ -207,6 +217,7 @@ NOTES_REFUSALS_MAX: Final = 16  # Kept for the caller; each holds a whole docume
 assert 0.05 <= BATCH_INTERVAL_S <= 0.25
 assert MESSAGE_TAIL_MAX < MESSAGE_CACHE_MAX
 assert PARTICIPANTS_MAX <= COUNT_PEOPLE_MAX
+assert NOTICES_OF_STRANGERS_MAX < NOTICES_MAX
 assert USER_PINS_MAX < USER_REQUESTS_MAX  # A request that can give way is always found.
 assert SEAL_DELAY_MS < LATENESS_MS_MAX
 assert CHUNK_MS_MAX <= BUCKET_MS  # A segment is looked for one bucket to either side.

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from collab.app import App
 from collab.figures import server_figures
 from collab.http import (
+    Bodies,
     Readiness,
     make_http_app,
     notes_routes,
@@ -128,19 +129,21 @@ async def listen(
 
 def http_routes(app: App) -> Sequence[BaseRoute]:
     """Return the routes that need the app; each has its line in ``collab.permission.paths``."""
+    bodies = Bodies()
     return [
-        *notes_routes(app.gateway),
-        *_sign_in_routes(app),
-        *webhook_routes(app.standing, app.settings.clock_ms),
+        *notes_routes(app.gateway, bodies),
+        *_sign_in_routes(app, bodies),
+        *webhook_routes(app.standing, app.settings.clock_ms, bodies),
         *schema_routes(app.settings.kinds),
     ]
 
 
-def _sign_in_routes(app: App) -> Sequence[BaseRoute]:
+def _sign_in_routes(app: App, bodies: Bodies) -> Sequence[BaseRoute]:
     """Return the routes of tickets and guests; none if somebody else knows the users."""
     if not isinstance(app.identity, Doorkeeper):
         return ()
-    return sign_in_routes(app.gateway, app.identity, app.system, guests=app.settings.guests)
+    guests = app.settings.guests
+    return sign_in_routes(app.gateway, app.identity, app.system, bodies, guests=guests)
 
 
 def _route(wire: WireServer, doors: YjsDoors, request: Request) -> WebSocketRoute | None:

@@ -2,6 +2,7 @@
 
 from collab.http.app import Readiness as Readiness
 from collab.http.app import make_http_app as make_http_app
+from collab.http.bodies import Bodies as Bodies
 from collab.http.figures import Distribution as Distribution
 from collab.http.figures import Figure as Figure
 from collab.http.figures import FigureKind as FigureKind

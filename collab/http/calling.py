@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from collab.limits import HTTP_CALL_TIMEOUT_S, HTTP_WAIT_MAX_MS
 from protocol.errors import WireError
 from protocol.gateway import Gateway, Identity, Peer
-from protocol.limits import TOKEN_LEN_MAX
+from protocol.limits import CLIENT_KEY_LEN_MAX, TOKEN_LEN_MAX
 from protocol.structure import MSGPACK, structure
 
 T = TypeVar("T")
@@ -90,19 +90,21 @@ class _HttpCall:
 
 
 async def call(
-    gateway: Gateway, request: Request, target: str, op: str, args: Mapping[str, Any]
+    gateway: Gateway,
+    visitor: Visitor,
+    target: str,
+    op: str,
+    args: Mapping[str, Any],
+    *,
+    key: str | None = None,
 ) -> Any:
-    """Do *op* on *target* as the caller of *request*; return its value.
-
-    The header ``Idempotency-Key``, if there is one, is the call's key.
+    """Do *op* on *target* as *visitor*; return its value. With *key* it is safe to do again.
 
     Raises:
-      WireError: refused, not signed in, or no answer within ``HTTP_CALL_TIMEOUT_S``.
+      WireError: refused, or no answer within ``HTTP_CALL_TIMEOUT_S``.
 
     Cancelled: the client has gone; it may have happened.
     """
-    visitor = await sign_in(gateway, request)
-    key = request.headers.get("idempotency-key")
     with trio.move_on_after(HTTP_CALL_TIMEOUT_S):
         while True:
             one = _HttpCall(visitor, target, op, args, key)
@@ -131,6 +133,15 @@ async def sign_in(gateway: Gateway, request: Request) -> Visitor:
     """
     peer = peer_of(request)
     return Visitor(await gateway.authenticate(token_of(request), peer), peer)
+
+
+def key_of(request: Request) -> str | None:
+    """Return the header ``Idempotency-Key``: the call's key. Raises: WireError, it is too long."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and len(key) > CLIENT_KEY_LEN_MAX:
+        limit = f"{CLIENT_KEY_LEN_MAX} characters"
+        raise WireError("bad_request", f"Idempotency-Key: has at most {limit}")
+    return key
 
 
 def peer_of(request: Request) -> Peer:

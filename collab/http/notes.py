@@ -12,7 +12,6 @@ anybody may do here is what they may do on the wire.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from types import MappingProxyType
 from typing import Final
 
@@ -20,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from collab.http.calling import call, refusal
+from collab.http.bodies import Bodies
+from collab.http.calling import call, key_of, refusal, sign_in
 from collab.limits import NOTES_MARKDOWN_BYTES_MAX
 from collab.notes.markdown import html_page
 from protocol.errors import WireError
@@ -47,14 +47,15 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def notes_routes(gateway: Gateway) -> Sequence[BaseRoute]:
+def notes_routes(gateway: Gateway, bodies: Bodies) -> Sequence[BaseRoute]:
     """Return the routes of notes, for ``make_http_app``."""
 
     async def export(request: Request) -> Response:
         target, ending = _target_of(request)
         form, media_type = _FORMATS[ending]
         args = {"format": form, "root": request.query_params.get("root")}
-        value = await call(gateway, request, target, "notes.export", args)
+        visitor = await sign_in(gateway, request)
+        value = await call(gateway, visitor, target, "notes.export", args, key=key_of(request))
         content = value["content"]
         if ending == "html":
             content = html_page(target, content)
@@ -64,8 +65,14 @@ def notes_routes(gateway: Gateway) -> Sequence[BaseRoute]:
         target, ending = _target_of(request)
         if ending != "md":
             raise WireError("bad_request", "only Markdown can be imported: .md")
-        args = {"markdown": await _text_of(request), "root": request.query_params.get("root")}
-        return JSONResponse(await call(gateway, request, target, "notes.import", args) or {})
+        key, root = key_of(request), request.query_params.get("root")
+        visitor = await sign_in(gateway, request)  # Before the first byte of the body.
+        user_id = visitor.identity.user_id
+        share = bodies.of_user(user_id)
+        async with share.body_of(request, user_id, bytes_max=NOTES_MARKDOWN_BYTES_MAX) as body:
+            args = {"markdown": _text_of(body), "root": root}
+            value = await call(gateway, visitor, target, "notes.import", args, key=key)
+        return JSONResponse(value or {})
 
     path = "/v1/notes/{name}"
     return [
@@ -95,15 +102,7 @@ def _target_of(request: Request) -> tuple[str, str]:
     return target, ending
 
 
-async def _text_of(request: Request) -> str:
-    """Return the body. Raises: WireError, it is too large or no UTF-8."""
-    body = bytearray()
-    async with aclosing(request.stream()) as stream:
-        async for part in stream:
-            body += part
-            if len(body) > NOTES_MARKDOWN_BYTES_MAX:
-                limit = f"{NOTES_MARKDOWN_BYTES_MAX} bytes"
-                raise WireError("limit_exceeded", f"Markdown for an import has at most {limit}")
+def _text_of(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError:

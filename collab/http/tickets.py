@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
 from typing import Final
 
 from attrs import frozen
@@ -24,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from actors import ActorSystem
+from collab.http.bodies import Bodies
 from collab.http.calling import peer_of, refusal, sign_in, token_of
 from collab.identity.authenticator import Doorkeeper, address_of
 from collab.identity.buckets import Buckets
@@ -38,6 +38,7 @@ from collab.identity.limits import (
 from collab.identity.tickets import TICKET_PREFIX
 from collab.identity.tokens import TokenRefused
 from collab.user.claiming import claim
+from collab.user.guest_end import renew
 from collab.wire_errors import to_wire
 from protocol.errors import WireError
 from protocol.gateway import Gateway, Identity
@@ -47,10 +48,10 @@ _CREATED: Final = 201
 
 
 def sign_in_routes(
-    gateway: Gateway, door: Doorkeeper, system: ActorSystem, *, guests: bool
+    gateway: Gateway, door: Doorkeeper, system: ActorSystem, bodies: Bodies, *, guests: bool
 ) -> Sequence[BaseRoute]:
     """Return the routes of sign-in, for ``make_http_app``; *guests*: new ones are let in."""
-    desk = _Desk(gateway, door, system, guests, Buckets(GUESTS_BURST, GUESTS_PER_S))
+    desk = _Desk(gateway, door, system, bodies, guests, Buckets(GUESTS_BURST, GUESTS_PER_S))
     return [
         Route("/v1/tickets", _answering(desk.give_ticket), methods=["POST"]),
         Route("/v1/guests", _answering(desk.welcome_guest), methods=["POST"]),
@@ -63,6 +64,7 @@ class _Desk:
     gateway: Gateway
     door: Doorkeeper
     system: ActorSystem
+    bodies: Bodies
     guests: bool
     newcomers: Buckets
 
@@ -82,6 +84,7 @@ class _Desk:
             known = (await self._identify(request)).user_id
             if not is_guest_id(known):
                 raise WireError("bad_request", "who has signed in is no guest")
+            await renew(self.system, known)
         elif not self.guests:
             raise WireError("permission_denied", "nobody is let in without signing in")
         else:
@@ -97,12 +100,16 @@ class _Desk:
         identity = await self._identify(request)
         if is_guest_id(identity.user_id) or SCOPES in identity.claims:
             raise WireError("permission_denied", "sign in as a user to claim what a guest has")
+        user_id = identity.user_id
+        share = self.bodies.of_user(user_id)
+        async with share.body_of(request, user_id, bytes_max=CLAIM_BYTES_MAX) as body:
+            given = _guest_token_in(body)
         try:
-            guest_id = guest_of(self.door.local.signer, await _guest_token_in(request))
+            guest_id = guest_of(self.door.local.signer, given)
         except TokenRefused:
             raise WireError("bad_request", "this is no guest's token") from None
-        await claim(self.system, guest_id=guest_id, user_id=identity.user_id)
-        return JSONResponse({"guest": guest_id, "user": identity.user_id})
+        await claim(self.system, guest_id=guest_id, user_id=user_id)
+        return JSONResponse({"guest": guest_id, "user": user_id})
 
     async def _identify(self, request: Request) -> Identity:
         if token_of(request).startswith(TICKET_PREFIX):
@@ -124,14 +131,8 @@ def _answering(
     return answer
 
 
-async def _guest_token_in(request: Request) -> str:
+def _guest_token_in(body: bytes) -> str:
     """Return what ``{"token": ...}`` in the body holds. Raises: WireError."""
-    body = bytearray()
-    async with aclosing(request.stream()) as stream:
-        async for part in stream:
-            body += part
-            if len(body) > CLAIM_BYTES_MAX:
-                raise WireError("limit_exceeded", f"at most {CLAIM_BYTES_MAX} bytes")
     try:
         held = json.loads(body)
     except (ValueError, RecursionError):
