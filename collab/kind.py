@@ -218,12 +218,25 @@ class Topic(Generic[S]):
     ``is_batched`` topics flush at most every ``BATCH_INTERVAL_S``; others at once.
     ``snapshot`` returns what a new subscriber sees first, as a plain structure; ``shape`` says of
     what shape that is, for the contract (``collab.schema``): a typed dictionary or attrs class.
+    What depends on the time, too, is given as ``snapshot_at`` instead, which gets Unix ms.
     """
 
     events: tuple[type[Tagged], ...]
-    snapshot: Callable[[S, Caller], object]
+    snapshot: Callable[[S, Caller], object] | None = None
+    snapshot_at: Callable[[S, Caller, int], object] | None = None
     is_batched: bool = False
     shape: Any = None  # None: not said.
+
+    def __attrs_post_init__(self) -> None:
+        if (self.snapshot is None) == (self.snapshot_at is None):
+            raise ValueError("a topic has a snapshot, or one that depends on the time")
+
+    def shown(self, state: S, caller: Caller, now_ms: int) -> object:
+        """Return the snapshot for *caller*; *now_ms* is Unix ms."""
+        if self.snapshot is not None:
+            return self.snapshot(state, caller)
+        assert self.snapshot_at is not None
+        return self.snapshot_at(state, caller, now_ms)
 
 
 @frozen(kw_only=True)

@@ -330,9 +330,9 @@ class LiveActor(Actor[Message, Entry]):
 
     def _snapshots(self, caller: Caller, subscription: Subscription) -> Mapping[str, Any]:
         """Return copies: the batch's later commands write on before this leaves."""
-        topics = self._kind.topics
+        topics, now_ms = self._kind.topics, self._around.clock_ms()
         return {
-            name: unstructure(topics[name].snapshot(self.state, caller))
+            name: unstructure(topics[name].shown(self.state, caller, now_ms))
             for name in subscription.topics
             if name in topics
         }

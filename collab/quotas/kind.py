@@ -62,7 +62,7 @@ def quota_kind(settings: QuotaSettings) -> Kind[QuotaState]:
         topics={
             "quota": Topic(
                 events=(QuotaHeld, QuotaReturned, QuotaDayBegan, QuotaMoved, QuotaInherited),
-                snapshot=quota.shown,
+                snapshot_at=quota.shown,
             )
         },
         role_of=_role_of,

@@ -17,7 +17,11 @@ after no sooner than ``DOUBT_MS``: the chat, which handles one thing after the o
 posted its message or never will.
 
 Days are those of the wall clock in one time zone. A clock that goes back over midnight does not
-begin the day before again: nobody has its messages twice.
+begin the day before again: nobody has its messages twice. If it was ahead for longer than that,
+the real day goes on instead, with all that was posted meanwhile counted in it: nobody waits until
+the clock comes by again.
+
+The end of a day is told if anything counted in it; otherwise everything was left already.
 """
 
 from __future__ import annotations
@@ -30,8 +34,15 @@ from attrs import frozen
 from collab.alarms import Ring
 from collab.errors import Conflict, LimitExceeded, RateLimited
 from collab.kind import Answer, Caller, Context, Outcome, Signal, Stamp
-from collab.quotas.limits import DOUBT_MS, HEIRS_MAX, HOLD_MS, HOLDS_MAX
-from collab.quotas.settings import SIGNED_IN, QuotaSettings
+from collab.quotas.limits import (
+    DAY_AHEAD_MS,
+    DOUBT_DOUBLINGS_MAX,
+    DOUBT_MS,
+    HEIRS_MAX,
+    HOLD_MS,
+    HOLDS_MAX,
+)
+from collab.quotas.settings import POOLS, SIGNED_IN, QuotaSettings
 from collab.quotas.state import (
     GetQuota,
     Hold,
@@ -75,14 +86,13 @@ class QuotaRules:
 
     def today(self, state: QuotaState, now_ms: int) -> tuple[str, int]:
         """Return the day that counts now, and when it ends."""
-        if now_ms < state.ends_ms:  # Also if the clock went back over midnight.
-            return state.day, state.ends_ms
+        if now_ms < state.ends_ms <= now_ms + DAY_AHEAD_MS:
+            return state.day, state.ends_ms  # Also if the clock went back over midnight.
         return day_in(self.settings.zone, now_ms), next_midnight_ms(self.settings.zone, now_ms)
 
-    def remaining(self, state: QuotaState, pool: str, day: str) -> int:
-        """Return how many messages are left in a limited *pool* on *day*."""
-        taken = state.taken(pool) if day == state.day else 0
-        return max(self.settings.by_pool.get(pool, 0) - taken, 0)
+    def remaining(self, state: QuotaState, pool: str, day: str, *, more: int = 0) -> int:
+        """Return how many messages are left in a limited *pool* on *day* if *more* count."""
+        return max(self.settings.by_pool.get(pool, 0) - state.taken(pool, day) - more, 0)
 
     def plain(self, state: QuotaState, day: str, ends_ms: int) -> Plain:
         """Return what is left, as its owner sees it."""
@@ -96,9 +106,9 @@ class QuotaRules:
         """Return what is left now."""
         return Answer(self.plain(state, *self.today(state, context.now_ms)))
 
-    def shown(self, state: QuotaState, _caller: Caller) -> Plain:
-        """Return the snapshot: what was left when anything last happened."""
-        return self.plain(state, state.day, state.ends_ms)
+    def shown(self, state: QuotaState, _caller: Caller, now_ms: int) -> Plain:
+        """Return the snapshot: what is left now, whatever day something happened last."""
+        return self.plain(state, *self.today(state, now_ms))
 
     # ------------------------------------------------------------ holds
 
@@ -136,19 +146,24 @@ class QuotaRules:
         """Note that a message came. A copy changes nothing."""
         return Outcome([QuotaSpent(id=command.id)]) if command.id in state.holds else Outcome()
 
-    def give_back(self, state: QuotaState, command: ReturnHold, _context: Context) -> Outcome:
+    def give_back(self, state: QuotaState, command: ReturnHold, context: Context) -> Outcome:
         """Count a message no more that never came. One that came before stays."""
         hold = state.holds.get(command.id)
         if hold is None:
             return Outcome()
-        left = self.remaining(state, hold.pool, state.day) + (hold.day == state.day)
+        day, _ends_ms = self.today(state, context.now_ms)
+        left = self.remaining(state, hold.pool, day, more=-state.counts(hold, day))
         return Outcome([QuotaReturned(id=command.id, pool=hold.pool, remaining=left)])
 
     def doubt(self, state: QuotaState, _command: Ring, context: Context) -> Outcome:
-        """Ask after holds that have been without a message for long."""
+        """Ask after holds that have been without a message for long, less and less often."""
         return Outcome(
             [
-                QuotaDoubted(id=hold_id, chat=hold.chat, doubt_ms=context.now_ms + DOUBT_MS)
+                QuotaDoubted(
+                    id=hold_id,
+                    chat=hold.chat,
+                    doubt_ms=context.now_ms + (DOUBT_MS << min(hold.doubts, DOUBT_DOUBLINGS_MAX)),
+                )
                 for hold_id, hold in state.holds.items()
                 if hold.doubt_ms <= context.now_ms
             ]
@@ -166,7 +181,7 @@ class QuotaRules:
         if state.moved_to is not None:
             return Outcome()
         day, ends_ms = self.today(state, context.now_ms)
-        count = sum(state.taken(pool) for pool in self._pools(state)) if day == state.day else 0
+        count = sum(state.taken(pool, day) for pool in POOLS)
         moved = QuotaMoved(user_id=command.user_id, day=day, ends_ms=ends_ms, count=count)
         return Outcome([moved])
 
@@ -175,39 +190,35 @@ class QuotaRules:
         day, ends_ms = self.today(state, context.now_ms)
         if command.day != day or not command.count:
             return Outcome()
-        is_known = state.day == day and command.guest_id in state.heirs
-        if is_known or (state.day == day and len(state.heirs) >= HEIRS_MAX):
+        heirs = state.heirs if day <= state.day else {}
+        if command.guest_id in heirs or len(heirs) >= HEIRS_MAX:
             return Outcome()
-        left = self.remaining(state, SIGNED_IN, day)
+        left = self.remaining(state, SIGNED_IN, day, more=command.count)
         inherited = QuotaInherited(
             guest_id=command.guest_id,
             pool=SIGNED_IN,
             count=command.count,
             day=day,
             ends_ms=ends_ms,
-            remaining=max(left - command.count, 0),
+            remaining=left,
         )
         return Outcome([inherited])
-
-    @staticmethod
-    def _pools(state: QuotaState) -> set[str]:
-        return {*state.used, *(hold.pool for hold in state.holds.values())}
 
 
 # ---------------------------------------------------------------- evolve
 
 
-def was_held(state: QuotaState, event: QuotaHeld, _stamp: Stamp) -> None:
+def was_held(state: QuotaState, event: QuotaHeld, stamp: Stamp) -> None:
     """Count it, in its day."""
     state.begin(event.day, event.ends_ms)
+    state.count_on(stamp.seq)
     state.holds[event.id] = Hold(event.pool, event.day, event.chat, event.doubt_ms)
 
 
 def was_spent(state: QuotaState, event: QuotaSpent, _stamp: Stamp) -> None:
-    """Count it as used, if its day is not over."""
+    """Count it as used, in the day of its hold."""
     hold = state.holds.pop(event.id)
-    if hold.day == state.day:
-        state.used[hold.pool] = state.used.get(hold.pool, 0) + 1
+    state.use(hold.pool, hold.day)
 
 
 def was_returned(state: QuotaState, event: QuotaReturned, _stamp: Stamp) -> None:
@@ -217,7 +228,9 @@ def was_returned(state: QuotaState, event: QuotaReturned, _stamp: Stamp) -> None
 
 def was_doubted(state: QuotaState, event: QuotaDoubted, _stamp: Stamp) -> None:
     """Ask again later, if no answer comes."""
-    state.holds[event.id].doubt_ms = event.doubt_ms
+    hold = state.holds[event.id]
+    hold.doubt_ms = event.doubt_ms
+    hold.doubts += 1
 
 
 def day_began(state: QuotaState, event: QuotaDayBegan, _stamp: Stamp) -> None:
@@ -230,9 +243,10 @@ def was_moved(state: QuotaState, event: QuotaMoved, _stamp: Stamp) -> None:
     state.moved_to = event.user_id
 
 
-def was_inherited(state: QuotaState, event: QuotaInherited, _stamp: Stamp) -> None:
+def was_inherited(state: QuotaState, event: QuotaInherited, stamp: Stamp) -> None:
     """Count what a guest had posted."""
     state.begin(event.day, event.ends_ms)
+    state.count_on(stamp.seq)
     state.heirs[event.guest_id] = event.count
     state.used[event.pool] = state.used.get(event.pool, 0) + event.count
 
@@ -242,11 +256,12 @@ def was_inherited(state: QuotaState, event: QuotaInherited, _stamp: Stamp) -> No
 
 def signals_of(state: QuotaState, event: object, stamp: Stamp) -> Sequence[Signal]:
     """Return what chats, the clock and an heir are told."""
-    if isinstance(event, QuotaHeld) and event.begins_day:
-        timer = SetTimer(name=MIDNIGHT, version=stamp.seq, at_ms=event.ends_ms)
+    if state.timer_seq == stamp.seq:
+        timer = SetTimer(name=MIDNIGHT, version=stamp.seq, at_ms=state.timer_ms)
         return [Signal(timers_of(f"quota:{state.key}"), timer, slot_of(MIDNIGHT))]
-    if isinstance(event, QuotaDoubted):
-        return [Signal(event.chat, SettleHold(id=event.id, user_id=state.key))]
+    if isinstance(event, QuotaDoubted):  # One question waits, however often it is asked.
+        settle = SettleHold(id=event.id, user_id=state.key)
+        return [Signal(event.chat, settle, f"hold/{event.id}")]
     if isinstance(event, QuotaMoved):
         told = InheritQuota(
             guest_id=state.key, day=event.day, ends_ms=event.ends_ms, count=event.count

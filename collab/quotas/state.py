@@ -24,6 +24,16 @@ class Hold:
     day: str  # In which it counts.
     chat: str  # The target that asked.
     doubt_ms: int  # When to ask whether it was spent.
+    doubts: int = 0  # How often that was asked.
+
+
+@define
+class Day:
+    """What was used on a day that another one took the place of."""
+
+    day: str
+    used: dict[str, int]
+    heirs: dict[str, int]
 
 
 @define
@@ -37,18 +47,55 @@ class QuotaState:
     holds: dict[str, Hold] = field(factory=dict)
     moved_to: str | None = None  # A guest's; the user who took it over.
     heirs: dict[str, int] = field(factory=dict)  # Guests taken over today, and how much.
+    earlier: Day | None = None  # The one that this day took the place of.
+    timer_ms: int = 0  # For when the newest timer was set,
+    timer_seq: int = 0  # and the event that had it set.
 
-    def taken(self, pool: str) -> int:
-        """Return how many messages of today count in *pool*."""
-        held = sum(hold.pool == pool and hold.day == self.day for hold in self.holds.values())
-        return self.used.get(pool, 0) + held
+    def taken(self, pool: str, day: str) -> int:
+        """Return how many messages count in *pool* on *day*, which may not have begun here.
+
+        On a day before this one, which is so if the clock was ahead and is right again, everything
+        counts that was posted since that one began: nobody has it twice.
+        """
+        if day > self.day:
+            return 0
+        count = sum(hold.pool == pool and self.counts(hold, day) for hold in self.holds.values())
+        if day < self.day and self.earlier is not None and self.earlier.day == day:
+            count += self.earlier.used.get(pool, 0)
+        return count + self.used.get(pool, 0)
+
+    def counts(self, hold: Hold, day: str) -> bool:
+        """Say whether *hold* counts on *day*."""
+        return day <= self.day and hold.day in (day, self.day)
 
     def begin(self, day: str, ends_ms: int) -> None:
-        """Begin another day, if it is another one. Holds of yesterday count there."""
-        if day != self.day:
-            self.day, self.ends_ms = day, ends_ms
-            self.used = {}
-            self.heirs = {}
+        """Begin another day, if it is another one; see :meth:`taken`."""
+        if day > self.day:
+            self.earlier = Day(self.day, self.used, self.heirs)
+            self.used, self.heirs = {}, {}
+        elif day < self.day:
+            if self.earlier is not None and self.earlier.day == day:
+                for pool, count in self.earlier.used.items():
+                    self.used[pool] = self.used.get(pool, 0) + count
+                self.heirs = {**self.earlier.heirs, **self.heirs}
+            self.earlier = None
+            for hold in self.holds.values():
+                if hold.day == self.day:
+                    hold.day = day
+                    hold.doubt_ms = min(hold.doubt_ms, ends_ms)  # That, too, was ahead.
+        self.day, self.ends_ms = day, ends_ms
+
+    def use(self, pool: str, day: str) -> None:
+        """Count a message in the day of its hold, if that is this one or the one before."""
+        if day == self.day:
+            self.used[pool] = self.used.get(pool, 0) + 1
+        elif self.earlier is not None and day == self.earlier.day:
+            self.earlier.used[pool] = self.earlier.used.get(pool, 0) + 1
+
+    def count_on(self, seq: int) -> None:
+        """Have the end of this day told, since event *seq* counts in it; once a day is enough."""
+        if self.timer_ms != self.ends_ms:
+            self.timer_ms, self.timer_seq = self.ends_ms, seq
 
 
 # ---------------------------------------------------------------- signals and queries

@@ -142,7 +142,7 @@ class Stage(Generic[S]):
     def snapshot(self, who: str | Caller, topic: str) -> Any:
         """Return what a new subscriber sees."""
         self.check(who, f"read:{topic}")
-        return self.kind.topics[topic].snapshot(self.state, self.caller(who))
+        return self.kind.topics[topic].shown(self.state, self.caller(who), self.now_ms)
 
     def dump(self) -> bytes:
         """Return the state as a snapshot would store it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import evolve
 from trio.testing import MockClock
 
 from collab.app import App, AppSettings, open_app
@@ -169,18 +170,36 @@ async def test_what_is_left_is_live_also_at_midnight(
             await ann.call("chat:c", "messages.post", {"text": "x"}, key="k", timeout_s=3)
 
 
-async def test_a_new_day_comes_by_itself(settings: AppSettings, autojump_clock: MockClock) -> None:
-    """[B2.5] The durable timer of a day's first message tells when the day is over."""
+async def test_each_new_day_comes_by_itself(
+    settings: AppSettings, autojump_clock: MockClock
+) -> None:
+    """[B2.5] The durable timer of a day's first message tells when the day is over, every day."""
     async with open_app(None, settings) as app:
         await app.do("chat:c", CreateChat(), user_id="ann")
-        await app.do("chat:c", PostMessage(text="x"), user_id="ann")
-        await trio.sleep(DAY_S)
+        for _day in range(3):
+            await app.do("chat:c", PostMessage(text="x"), user_id="ann")
+            await trio.sleep(DAY_S)
         happened = await app.reader.events("quota:ann", after=0, limit=100)
-        assert [past.event.TAG for past in happened] == [
-            "quota.held",
-            "quota.spent",
-            "quota.day_began",
-        ]
+        one_day = ["quota.held", "quota.spent", "quota.day_began"]
+        assert [past.event.TAG for past in happened] == one_day * 3
+
+
+async def test_who_comes_on_a_new_day_is_shown_all_of_it(
+    settings: AppSettings, autojump_clock: MockClock
+) -> None:
+    """[B2.7] A snapshot is of now: also where nothing has told yet that the day is over."""
+    late_by_ms = 0
+    ahead = evolve(settings, clock_ms=lambda: clock_ms() + late_by_ms)
+    async with served(None, ahead) as server, server.client("ann") as ann:
+        for key in ("a", "b", "c"):
+            await ann.call("chat:c", "messages.post", {"text": "x"}, key=key)
+        late_by_ms = DAY_S * 1000  # Noticed by the timers within 30 s.
+        async with ann.follow("quota:ann", ["quota"]) as follower:
+            shown = await anext(follower)
+            assert isinstance(shown, SnapshotItem)
+            quota = shown.topics["quota"]
+            assert quota["pools"]["signed_in"]["remaining"] == 3
+            assert quota["resets_ms"] > clock_ms() + late_by_ms
 
 
 async def test_a_guest_who_signs_in_takes_the_quota_along(

@@ -12,7 +12,7 @@ from collab.alarms import Ring
 from collab.errors import Conflict, PermissionDenied, RateLimited
 from collab.kind import Caller, Context, Outcome
 from collab.quotas import MoveQuota, QuotaSettings, quota_kind
-from collab.quotas.limits import DOUBT_MS, HOLDS_MAX
+from collab.quotas.limits import DOUBT_DOUBLINGS_MAX, DOUBT_MS, HOLDS_MAX
 from collab.quotas.rules import NoneLeft
 from collab.quotas.state import (
     GetQuota,
@@ -33,6 +33,7 @@ def ms(text: str) -> int:
 
 NOON = ms("2026-11-20T20:00")  # In Los Angeles.
 MIDNIGHT = ms("2026-11-21T08:00")
+DAY_MS = 86_400_000  # Of those that follow.
 LIMITS = QuotaSettings(anonymous=2, signed_in=3, pro=1, pro_models=frozenset({"big"}))
 
 
@@ -117,7 +118,7 @@ async def test_what_never_came_is_returned(day: Day) -> None:
     day.receive(Ring())
     assert not [s for s in day.signals if isinstance(s.command, SettleHold)]
     for _again in range(2):
-        day.now_ms += DOUBT_MS
+        day.now_ms = day.kind.wakes_at(day.state) or 0
         day.signals.clear()
         day.receive(Ring())
         (signal,) = day.signals
@@ -170,6 +171,95 @@ async def test_a_clock_that_goes_back_gives_nothing_twice(day: Day) -> None:
     day.take()
     with pytest.raises(NoneLeft):
         day.take()
+
+
+async def test_a_clock_that_was_far_ahead_locks_nobody_out_and_gives_nothing_twice(
+    day: Day,
+) -> None:
+    """[B1.9] Back at the real day all counts that was posted on it, before, meanwhile and since."""
+    day.receive(SpendHold(id=day.take()))
+    lost, early = day.take(), day.take("pro")
+    day.now_ms = NOON + 400 * DAY_MS
+    day.receive(Rang(name="midnight", version=1, due_ms=MIDNIGHT))
+    assert await day.left() == 3
+    day.receive(SpendHold(id=early))
+    day.take()
+    day.now_ms = NOON + 60_000
+    assert day.snapshot("ann", "quota")["day"] == "2026-11-20"
+    assert (await day.left(), await day.left("pro")) == (0, 0)
+    with pytest.raises(NoneLeft) as refused:
+        day.take()
+    assert refused.value.retry_after_ms == MIDNIGHT - day.now_ms
+    day.receive(ReturnHold(id=lost))
+    assert await day.left() == 1
+    day.take()
+    assert day.state.day == "2026-11-20"
+    (*_old, timer) = [s.command for s in day.signals if isinstance(s.command, SetTimer)]
+    assert timer.at_ms == MIDNIGHT
+    assert await day.left() == 0
+    assert day.kind.wakes_at is not None
+    assert (day.kind.wakes_at(day.state) or 0) <= MIDNIGHT
+    assert day.replayed() == day.restored() == day.state
+    day.now_ms = MIDNIGHT
+    assert await day.left() == 3
+
+
+async def test_a_clock_that_was_a_day_ahead_is_waited_for(day: Day) -> None:
+    """[B1.5] Tomorrow stays once it began: it would be given twice otherwise."""
+    day.now_ms = MIDNIGHT + 1
+    day.take()
+    day.now_ms = NOON - 10 * 3_600_000
+    assert await day.left() == 2
+    assert day.snapshot("ann", "quota")["day"] == "2026-11-21"
+
+
+async def test_every_day_with_a_message_has_its_end_told(day: Day) -> None:
+    """[B1.10] Midnight after midnight, whatever made the day begin; once a day, not once a take."""
+    for number in range(4):
+        ends_ms = MIDNIGHT + number * DAY_MS
+        day.signals.clear()
+        day.take()
+        day.take()
+        (timer,) = [s.command for s in day.signals if isinstance(s.command, SetTimer)]
+        assert (timer.at_ms, timer.version) == (ends_ms, day.seq - 1)
+        assert day.snapshot("ann", "quota")["pools"]["signed_in"]["remaining"] == 1
+        day.now_ms = ends_ms
+        shown = day.snapshot("ann", "quota")
+        assert shown["pools"]["signed_in"]["remaining"] == 3, "told or not, the day is over"
+        assert shown["resets_ms"] == ends_ms + DAY_MS
+        day.receive(Rang(name="midnight", version=timer.version, due_ms=ends_ms))
+        assert day.state.ends_ms == ends_ms + DAY_MS
+    heir = Day("ann")
+    heir.receive(InheritQuota(guest_id="guest:1", day="2026-11-20", ends_ms=MIDNIGHT, count=1))
+    (timer,) = [s.command for s in heir.signals if isinstance(s.command, SetTimer)]
+    assert timer.at_ms == MIDNIGHT
+
+
+def test_a_chat_that_never_answers_is_asked_less_and_less(day: Day) -> None:
+    """[B1.11] One question waits for it at a time; pauses double to about a day."""
+    hold_id = day.take()
+    pauses = []
+    for _time in range(DOUBT_DOUBLINGS_MAX + 3):
+        assert day.kind.wakes_at is not None
+        due_ms = day.kind.wakes_at(day.state)
+        assert due_ms is not None
+        day.now_ms = due_ms
+        day.receive(Ring())
+        pauses.append(day.state.holds[hold_id].doubt_ms - due_ms)
+    assert pauses[:3] == [DOUBT_MS, 2 * DOUBT_MS, 4 * DOUBT_MS]
+    assert pauses[-3:] == [DOUBT_MS << DOUBT_DOUBLINGS_MAX] * 3
+    asked = [s for s in day.signals if isinstance(s.command, SettleHold)]
+    assert {signal.slot for signal in asked} == {f"hold/{hold_id}"}
+
+
+def test_what_is_given_back_counts_no_more_than_the_quota() -> None:
+    """[B1.3] What is told to be left is right also after the quota was made smaller."""
+    before = Day(settings=QuotaSettings(signed_in=5))
+    ids = [before.take() for _ in range(5)]
+    smaller = Day(settings=QuotaSettings(signed_in=3))
+    smaller.state, smaller.seq = before.state, before.seq
+    smaller.receive(ReturnHold(id=ids[0]))
+    assert smaller.history[-1][1].remaining == 0
 
 
 async def test_a_guests_messages_count_for_whom_the_guest_has_become() -> None:
@@ -231,7 +321,7 @@ async def test_whatever_happens_the_books_balance(seed: int) -> None:
             try:
                 open_ids.append(day.take())
             except NoneLeft:
-                assert day.state.taken("signed_in") == limit
+                assert day.state.taken("signed_in", day.state.day) == limit
         elif choice < 0.6 and open_ids:
             hold_id = open_ids.pop(rng.randrange(len(open_ids)))
             posted[day.state.day] = posted.get(day.state.day, 0)
@@ -247,7 +337,7 @@ async def test_whatever_happens_the_books_balance(seed: int) -> None:
         else:
             day.now_ms += rng.randrange(12 * 3_600_000)
             day.receive(Rang(name="midnight", version=1, due_ms=0))
-        assert day.state.taken("signed_in") <= limit
+        assert day.state.taken("signed_in", day.state.day) <= limit
         assert max(posted.values(), default=0) <= limit
         assert day.state.used.get("signed_in", 0) == posted.get(day.state.day, 0)
         assert set(day.state.holds) == set(open_ids)
