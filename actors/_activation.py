@@ -8,7 +8,7 @@ of a batch ends in exactly one way: answered, failed, skipped because abandoned,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from actors._actor import Actor, Decision
@@ -35,16 +35,29 @@ class _Step(NamedTuple):
 class Activation:
     """See the module. Nothing but :meth:`load` may be called before it has returned."""
 
-    __slots__ = ("_gap", "_has_prepare", "_kind", "_seq", "_snapshot_seq", "_state", "actor")
+    __slots__ = (
+        "_gap",
+        "_has_prepare",
+        "_kind",
+        "_put_back",
+        "_seq",
+        "_snapshot_seq",
+        "_state",
+        "actor",
+    )
 
     actor: Actor[Any, Any]
     _has_prepare: bool
     _seq: int  # Of the newest durable event, or while replaying of the newest evolved one.
     _snapshot_seq: int
 
-    def __init__(self, kind: ActorKind, state: SystemState) -> None:
+    def __init__(
+        self, kind: ActorKind, state: SystemState, put_back: Callable[[Iterable[Letter]], None]
+    ) -> None:
+        """*put_back* takes letters of a batch that are for the next one."""
         self._kind = kind
         self._state = state
+        self._put_back = put_back
         self._gap: BaseException | None = None  # Why subscribers may have missed something.
 
     # -------------------------------------------------------------- replay
@@ -112,7 +125,7 @@ class Activation:
         were being stored.
         """
         if self._has_prepare:
-            await self._prepare(letters)
+            letters = await self._prepare(letters)
         payloads: list[bytes] = []
         rows: list[object] = []
         first_seq = self._seq + 1
@@ -122,17 +135,24 @@ class Activation:
         self._release(steps)
         return bool(payloads)
 
-    async def _prepare(self, letters: list[Letter]) -> None:
+    async def _prepare(self, letters: list[Letter]) -> list[Letter]:
+        """Have *letters* prepared; return those that are to be decided now."""
         try:
             preparing = self.actor.prepare([command for command, _ in letters])
-            if preparing is not None:
-                await preparing
+            if preparing is None:
+                return letters
+            count = await preparing
+            if count is None or count == len(letters):
+                return letters
+            assert 0 < count < len(letters), f"{count} of {len(letters)} commands were prepared"
         except BaseException as error:
             if isinstance(error, JournalBroken) or len(letters) > 1:
                 raise self._crash(
                     error, "preparing", letters, redo=letters, is_solo=True
                 ) from error
             raise self._crash(error, "preparing", letters, guilty=letters[0][1]) from error
+        self._put_back(letters[count:])
+        return letters[:count]
 
     def _decide(
         self, letters: list[Letter], payloads: list[bytes], rows: list[object]

@@ -64,11 +64,15 @@ class Actor(Generic[C, E]):
         """Return the whole state as bytes, or None if this kind always replays."""
         return None
 
-    def prepare(self, commands: Sequence[C]) -> Awaitable[None] | None:  # noqa: ARG002
+    def prepare(self, commands: Sequence[C]) -> Awaitable[int | None] | None:  # noqa: ARG002
         """Load what :meth:`decide` will need and memory does not hold. Never write state rules use.
 
         Called once per batch, before the first command is decided; what it returns is awaited.
         None: there is nothing to load. May be written as an ``async def``.
+
+        The awaitable may return how many of *commands*, one at least, are to be decided now. The
+        others wait for the next batch and are prepared then: one whose preparation must still hold
+        when it is decided goes first in its batch.
 
         Cancelled while awaited: the system is being killed; nothing happened.
         """

@@ -100,7 +100,7 @@ class Cell:
     async def _live_once(self) -> bool:
         """Run one activation to its end; return whether another one must follow."""
         self.state = CellState.STARTING
-        activation = Activation(self._kind, self._state)
+        activation = Activation(self._kind, self._state, self.mailbox.put_back)
         try:
             await activation.load(self.actor_id, self._key)
         except BaseException as error:  # noqa: BLE001 - callbacks, or the journal; see _guard.

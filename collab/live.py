@@ -129,8 +129,12 @@ class LiveActor(Actor[Message, Entry]):
 
     # ------------------------------------------------------------ deciding
 
-    def prepare(self, commands: Sequence[Message]) -> Awaitable[None] | None:
-        """Have studied what must be, and load the old items that the batch's commands need."""
+    def prepare(self, commands: Sequence[Message]) -> Awaitable[int | None] | None:
+        """Have studied what must be, and load the old items that the batch's commands need.
+
+        What is studied is the first of its batch, so that it is decided against the very state that
+        it was studied against, and that findings of one command only are in memory.
+        """
         kind, reader = self._kind, self._around.reader
         immediate, load = kind.immediate, kind.load
         for message in commands:
@@ -148,12 +152,14 @@ class LiveActor(Actor[Message, Entry]):
                 return self._prepare(commands)
         return None
 
-    async def _prepare(self, commands: Sequence[Message]) -> None:
+    async def _prepare(self, commands: Sequence[Message]) -> int:
+        """Return how many of *commands*, from the first on, can be decided now."""
         load, reader = self._kind.load, self._around.reader
         wanted: dict[str, set[int]] = {}
         may_change_roles = False  # An earlier command of the batch might.
         let_in: set[str] = set()  # Whom an earlier message of the batch lets in.
-        for message in commands:
+        count = len(commands)
+        for index, message in enumerate(commands):
             if type(message) is Do:
                 command, caller = message.command, message.caller
             elif type(message) is Look:
@@ -166,6 +172,9 @@ class LiveActor(Actor[Message, Entry]):
             is_permitted = caller.user_id in let_in or self.is_permitted(caller, command.TAG)
             study = self._kind.study(self.state, command, caller, self.actor_id, reader)
             if study is not None and is_permitted:
+                if index:
+                    count = index
+                    break
                 await study()
             if load is None or type(message) is Look:
                 continue
@@ -179,6 +188,7 @@ class LiveActor(Actor[Message, Entry]):
             if all_positions and load is not None:
                 items = await reader.get(self.actor_id, listing, sorted(all_positions))
                 load(self.state, listing, items)
+        return count
 
     def decide(self, command: Message) -> Decision[Entry]:
         """Answer one message. Raises ``Refused`` (``CollabError``) for the sender."""

@@ -69,6 +69,7 @@ class Do:
     refuse: str | None = None
     crash: BaseException | None = None
     crash_prepare: BaseException | None = None
+    goes_first: bool = False  # In its batch: what it is prepared with must hold when it is decided.
     effect: Callable[[], None] | None = None
     bad_write: str | None = None  # Written to the state by ``decide``, which is forbidden.
 
@@ -117,11 +118,14 @@ class ProbeActor(Actor[Do, str]):
         self._log.calls.append(f"snapshot {self.seq}")
         return " ".join(self.events).encode()
 
-    async def prepare(self, commands: Sequence[Do]) -> None:
-        """Crash if a command wants it."""
-        for command in commands:
+    async def prepare(self, commands: Sequence[Do]) -> int | None:
+        """Crash if a command wants it; end the batch before one that goes first."""
+        for index, command in enumerate(commands):
+            if index and command.goes_first:
+                return index
             if command.crash_prepare is not None:
                 raise command.crash_prepare
+        return None
 
     def decide(self, command: Do) -> Decision[str]:
         """Do what *command* says."""

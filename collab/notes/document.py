@@ -62,23 +62,29 @@ class SharedDoc:
     _ahead: list[bytes] = field(init=False, factory=list, eq=False, repr=False)
     # Characters that replayed updates cut in two, of these updates and of what was before them.
     _cuts: set[Id] = field(init=False, factory=set, eq=False, repr=False)
-    _readied: Readied | None = field(init=False, default=None, eq=False, repr=False)
 
     # ------------------------------------------------------------ the event's two ways in
 
     def apply(
-        self, update: bytes, report: UpdateReport, plan: NestingPlan, *, sent: bytes | None = None
+        self,
+        update: bytes,
+        report: UpdateReport,
+        plan: NestingPlan,
+        *,
+        sent: bytes | None = None,
+        readied: Readied | None = None,
     ) -> bool:
         """Apply *update* for the event that is being decided; return whether it changed anything.
 
         Args:
           sent: What the event holds, if not *update*: ``take_in`` is given that very object.
+          readied: Taken in the place of this document if it is of this moment and has *update*.
 
         Raises:
           DocumentFault: it could not be applied whole. The document is unusable then.
         """
         live = self._opened()
-        is_change, state = self._apply(live, update, weight_of(report))
+        is_change, state = self._apply(live, update, weight_of(report), readied)
         live.version += 1
         for client, (_, end) in report.clocks.items():
             clock = max(end, live.clocks.get(client, 0))
@@ -130,10 +136,11 @@ class SharedDoc:
             and live.load.is_light(STROKE_WEIGHT)
         )
 
-    def _apply(self, live: Live, update: bytes, weight: Weight) -> tuple[bool, bytes]:
+    def _apply(
+        self, live: Live, update: bytes, weight: Weight, readied: Readied | None
+    ) -> tuple[bool, bytes]:
         """Apply *update*, or take what was readied; return if it is a change, and the clocks."""
-        readied, self._readied = self._readied, None
-        if readied is not None and update in (readied.update, readied.part):
+        if readied is not None and readied.holds(update, live):
             live.doc, live.load = readied.doc, readied.load
             with no_panic():
                 return readied.is_change, live.doc.get_state()
@@ -206,8 +213,10 @@ class SharedDoc:
             return self.index.plan(report)
         return planned.plan
 
-    def make_ready(self, update: bytes, report: UpdateReport, readied: Readied | None) -> None:
-        """See to it that ``apply`` of *update* takes no time, with what was *readied* before.
+    def make_ready(
+        self, update: bytes, report: UpdateReport, readied: Readied | None
+    ) -> Readied | None:
+        """Return what ``apply`` of *update* needs to take no time: what was *readied* before.
 
         Raises:
           RateLimited: the document has changed since; send it again.
@@ -222,12 +231,12 @@ class SharedDoc:
                 readied = exhaust(self.ready_steps(update, report))
             except UpdateRefused as refusal:
                 raise NotesMalformed(str(refusal)) from None
-        self._readied = readied
+        return readied
 
-    def offer(self, readied: Readied) -> None:
-        """Have ``apply`` take what was *readied*, if the document is the same still."""
-        if readied.is_of(self._opened()):
-            self._readied = readied
+    def forget_findings(self) -> None:
+        """Let go of what was found out of an update that was not let in: it may be large."""
+        if self._live is not None:
+            self._live.part = self._live.planned = None
 
     def take_in(self, update: bytes) -> None:
         """Evolve: the live path has applied it already, a replay applies it when it is needed."""

@@ -153,6 +153,4 @@ def _write(log: NotesLog, draft: Draft, study: Study, context: Context) -> Writt
         return None
     if not isinstance(verdict, Admitted):
         raise DocumentFault("a pen writes as somebody else")
-    if study.readied is not None:
-        log.doc.offer(study.readied)
-    return write(log, draft.update, draft.report, verdict)
+    return write(log, draft.update, draft.report, verdict, readied=study.readied)

@@ -44,6 +44,7 @@ def edit(state: HasNotes, command: EditNotes, context: Context) -> Outcome:
     try:
         outcome = _edit(log, command, context)
     except CollabError as refusal:
+        log.doc.forget_findings()
         _note(refusal, command, context)
         raise
     if outcome.refusal is not None:
@@ -55,13 +56,13 @@ def _edit(log: NotesLog, command: EditNotes, context: Context) -> Outcome:
     update, report = command.update, _report_of(command)
     if cuts := cuts_of(log.doc, report):
         return _edit_fitted(log, command, _fitted(log, command, cuts), context)
-    log.doc.make_ready(update, report, command.study.readied)
+    readied = log.doc.make_ready(update, report, command.study.readied)
     verdict = judge(log, update, report, context.caller.user_id)
     if isinstance(verdict, Known):
         return Outcome(value={})
     if isinstance(verdict, UnknownHistory):
         return branches.keep(log, update, verdict, context)
-    written = write(log, update, report, verdict)
+    written = write(log, update, report, verdict, readied=readied)
     return Outcome([NotesUpdated(**written)] if written else (), {})
 
 
@@ -69,14 +70,14 @@ def _edit_fitted(log: NotesLog, command: EditNotes, fitted: Fitted, context: Con
     """The same for an update that cuts characters in two: against the document that bears it."""
     sent, user_id = command.update, context.caller.user_id
     readied = command.study.readied if fitted is command.study.fitted else None
-    fitted.doc.make_ready(fitted.update, fitted.report, readied)
+    readied = fitted.doc.make_ready(fitted.update, fitted.report, readied)
     bearing = evolve(log, doc=fitted.doc)
     verdict = judge(bearing, fitted.update, fitted.report, user_id)
     if isinstance(verdict, Known):
         return Outcome(value={})
     if isinstance(verdict, UnknownHistory):
         return branches.keep(log, sent, verdict, context)
-    written = write(bearing, fitted.update, fitted.report, verdict, sent=sent)
+    written = write(bearing, fitted.update, fitted.report, verdict, sent=sent, readied=readied)
     if written is None:
         return Outcome(value={})  # Nor was anything cut: no event would tell a replay of it.
     log.doc.become(fitted.doc)

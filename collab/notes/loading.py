@@ -29,8 +29,9 @@ from attrs import define, field
 
 from collab.limits import (
     NOTES_BYTES_MAX,
+    NOTES_FEW_STRUCTS,
     NOTES_PASSED_AT_ONCE,
-    NOTES_PASSED_BY_ONE,
+    NOTES_PASSED_BY_FEW,
     NOTES_PASSED_UNPROVEN,
     NOTES_RANGES_AT_ONCE,
     NOTES_SCAN_S,
@@ -106,7 +107,8 @@ class Load:
     def is_light(self, weight: Weight) -> bool:
         """Say whether an update can be applied at once: a bounded time, whatever it is."""
         passes = self.passes(weight)
-        passes_max = NOTES_PASSED_AT_ONCE if weight.structs > 1 else NOTES_PASSED_BY_ONE
+        is_little = weight.structs <= NOTES_FEW_STRUCTS
+        passes_max = NOTES_PASSED_BY_FEW if is_little else NOTES_PASSED_AT_ONCE
         return (
             passes <= passes_max
             and weight.ranges <= NOTES_RANGES_AT_ONCE

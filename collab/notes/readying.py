@@ -36,6 +36,10 @@ class Readied:
         """Say whether it was built from *live* as it is now."""
         return self.live is live and self.version == live.version
 
+    def holds(self, update: bytes, live: Live) -> bool:
+        """Say whether it is *live* as it is now, with *update* in it."""
+        return self.is_of(live) and update in (self.update, self.part)
+
 
 def repeats_known(report: UpdateReport, clocks: Mapping[int, int]) -> bool:
     """Say whether an update holds structs that a document with *clocks* has."""

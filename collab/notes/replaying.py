@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Final, NamedTuple
 
 import pycrdt
@@ -69,37 +69,46 @@ class Live:
 
 
 def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
-    """Apply updates that were let in before, as they were applied then."""
+    """Apply updates that were let in before.
+
+    From the first on that takes long they are put together with what there is, and a new document
+    is built from it: once, however many of them take long.
+    """
     applied: list[bytes] = []
     started, passes = time.thread_time(), 0
-    for update in behind:
+    for index, update in enumerate(behind):
         is_light = live.load.is_light(weigh(update)) and not live.load.is_stale
         weight = weigh(update) if is_light else (yield from _weight_steps(live, update))
-        is_light = live.load.is_light(weight)
-        passes += live.load.passes(weight) if is_light else _PASSED_AT_ONCE
+        if not live.load.is_light(weight):
+            yield from _note_steps(live, applied)
+            yield from _build_steps(live, behind[index:])
+            return
+        passes += live.load.passes(weight)
         is_over = len(applied) == REPLAYED_AT_ONCE
         if passes >= _PASSED_AT_ONCE:  # Looking at the clock costs as much as a keystroke.
             is_over |= time.thread_time() - started > SLICE_S
             passes = 0
-        if is_over and applied:
-            _note_held_back(live, applied)
+        if is_over:
+            yield from _note_steps(live, applied)
             applied.clear()
-            yield
             started = time.thread_time()
-        if is_light:
-            live.load.add(weight)
-            with no_panic():
-                live.doc.apply_update(update)
-        else:
-            with no_panic():
-                part = pycrdt.get_update(update, live.doc.get_state())
-                both = pycrdt.merge_updates(live.doc.get_update(), part)
-            yield
-            live.doc, live.load = yield from load_steps(both, None)
-            started = time.thread_time()
+        live.load.add(weight)
+        with no_panic():
+            live.doc.apply_update(update)
         applied.append(update)
-    _note_held_back(live, applied)
+    yield from _note_steps(live, applied)
+
+
+def _build_steps(live: Live, updates: Sequence[bytes]) -> Generator[None]:
+    """Build a new document from what there is and *updates*."""
+    with no_panic():
+        # What it repeats may read differently, see ``Part``; the others repeat nothing.
+        first = pycrdt.get_update(updates[0], live.doc.get_state())
+        both = pycrdt.merge_updates(live.doc.get_update(), first, *updates[1:])
     yield
+    live.doc, live.load = yield from load_steps(both, None)
+    for at in range(0, len(updates), REPLAYED_AT_ONCE):
+        yield from _note_steps(live, updates[at : at + REPLAYED_AT_ONCE])
 
 
 def _weight_steps(live: Live, update: bytes) -> Generator[None, None, Weight]:
@@ -111,9 +120,10 @@ def _weight_steps(live: Live, update: bytes) -> Generator[None, None, Weight]:
         return weight_of((yield from walk_steps(update, OWN_LIMITS)))
 
 
-def _note_held_back(live: Live, applied: list[bytes]) -> None:
-    """Look whether the document lacks something of what was applied."""
+def _note_steps(live: Live, applied: Sequence[bytes]) -> Generator[None]:
+    """Look whether the document lacks something of what was applied, and end a slice."""
     with no_panic():
         state = live.doc.get_state()
         # What of it the document lacks begins with a number of sections.
         live.holds_back |= any(pycrdt.get_update(update, state)[0] for update in applied)
+    yield

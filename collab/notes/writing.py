@@ -14,6 +14,7 @@ from collab.limits import NOTES_STATE_EVERY
 from collab.notes import moments, undoing
 from collab.notes.admission import Admitted
 from collab.notes.commands import NotesHalved, NotesUpdated
+from collab.notes.readying import Readied
 from collab.notes.state import HasNotes, NotesLog
 from protocol.yjs import RootKind, UpdateReport
 
@@ -38,6 +39,7 @@ def write(
     admitted: Admitted,
     *,
     sent: bytes | None = None,
+    readied: Readied | None = None,
 ) -> Written | None:
     """Apply what was admitted; None: it changed nothing after all.
 
@@ -45,13 +47,14 @@ def write(
 
     Args:
       sent: What the event is to hold, if it is not *update* itself, nor the rest of it.
+      readied: See ``SharedDoc.apply``.
 
     Raises:
       DocumentFault: a crash.
     """
     if admitted.rest is not None:
         (update, report), sent = admitted.rest, None
-    if not log.doc.apply(update, report, admitted.plan, sent=sent):
+    if not log.doc.apply(update, report, admitted.plan, sent=sent, readied=readied):
         return None
     return Written(
         update=update if sent is None else sent,

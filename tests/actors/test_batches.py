@@ -220,6 +220,28 @@ async def test_a_crash_in_prepare_is_traced_to_its_command() -> None:
         assert isinstance(bad.outcome, ActorCrashed)
 
 
+async def test_a_batch_ends_before_what_must_be_the_first_of_its_own() -> None:
+    """[K1.63] Order and answers are as ever, also when something crashes on the way."""
+    journal = FaultJournal(MemoryJournal())
+    async with open_system([probe_kind(restarts_max=0)], journal) as system:
+        ref = system.ref("probe", "a")
+        first, bad, last = Probe(), Probe(), Probe()
+        ref.ask_nowait(do("1"), first)
+        ref.ask_nowait(do("2"), Probe())
+        ref.ask_nowait(do("3", goes_first=True), Probe())
+        ref.ask_nowait(do("no", crash=ValueError("boo")), bad)
+        ref.ask_nowait(do("4", goes_first=True), Probe())
+        ref.ask_nowait(do("5"), last)
+        assert await last.wait() == ["1", "2", "3", "4", "5"]
+        assert first.outcome == ["1"]
+        assert isinstance(bad.outcome, ActorCrashed)
+        assert [list(batch.payloads) for batch in journal.batches] == [
+            [b"1", b"2"],
+            [b"3"],
+            [b"4", b"5"],
+        ]
+
+
 async def test_a_failed_publication_replays_the_actor_after_the_replies(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import gc
 import time
 from itertools import pairwise
+from typing import Any
 
 import pycrdt
 import pytest
 from attrs import frozen
 
 from collab.errors import RateLimited
-from collab.limits import NOTES_PASSED_AT_ONCE, NOTES_PASSED_BY_ONE, NOTES_SCAN_S
-from collab.notes import EditNotes
-from collab.notes.commands import RestoreNotes
+from collab.limits import NOTES_PASSED_AT_ONCE, NOTES_PASSED_BY_FEW, NOTES_SCAN_S
+from collab.notes import EditNotes, loading, replaying
+from collab.notes.commands import ImportNotes, RestoreNotes
 from collab.notes.document import SharedDoc, exhaust
-from collab.notes.errors import NotesMalformed
+from collab.notes.errors import NotesForeignClient, NotesMalformed
 from collab.notes.loading import Allowance, Load, Weight, load_steps, weigh, weight_of
 from protocol.yjs import NestingIndex, UpdateRefused, walk
 from tests.collab.notes.pad import Editor, PadStage
@@ -142,6 +143,51 @@ async def test_a_large_draft_is_applied_beside_the_document(is_outrun: bool) -> 
     assert stage.text() == ("and " if is_outrun else "") + lines
 
 
+async def test_what_was_built_for_a_refused_edit_is_never_taken() -> None:
+    """[N3.22] Mallory sends what the server is going to write for Eve; Ann types on meanwhile."""
+    stage = PadStage()
+    ann = Editor(1)
+    stage.edit("ann", ann.write(0, "hello" * 400))
+    for n in range(700):
+        stage.edit("ann", ann.delete(n + 1, n + 2))
+    await stage.act("eve", ImportNotes(markdown="hi", root="x"))  # Her pen is hers now.
+    markdown = "\n".join(f"- i **{n}**" for n in range(40))
+    foreseen = ImportNotes(markdown=markdown, root="x")
+    await stage.get_ready("eve", foreseen)
+    stage.do("eve", foreseen)
+    assert stage.draft is not None
+    await stage.draft(stage.rows)
+    assert foreseen.study.draft is not None
+    with pytest.raises(NotesForeignClient):
+        await stage.act("mallory", EditNotes(update=foreseen.study.draft.update))
+    stage.edit("ann", ann.write(0, "NEW "))
+    await stage.act("eve", ImportNotes(markdown=markdown, root="x"))
+    stage.edit("ann", ann.write(0, "VERY "))
+    assert stage.text().startswith("VERY NEW ")
+    stage.kind.settle(stage.state)
+
+
+async def test_a_replay_builds_once_however_many_edits_take_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """[N3.23] Each was built beside the document when it came; nobody waits for that again."""
+    stage = PadStage()
+    for client in range(10, 16):
+        await stage.act("ann", EditNotes(update=typed(client, 700)))
+        await stage.act("ben", EditNotes(update=b.one(b.text("-"), client=client + 100)))
+    built = []
+
+    def load_steps(*arguments: Any) -> Any:
+        built.append(arguments)
+        return loading.load_steps(*arguments)
+
+    monkeypatch.setattr(replaying, "load_steps", load_steps)
+    text = stage.text()
+    stage.crash()
+    assert stage.text() == text
+    assert len(built) == 1
+
+
 def test_a_keystroke_is_light_and_is_weighed_by_its_first_bytes() -> None:
     """[N3.16] In an ordinary document it is applied as it is; a document of conflicts is built."""
     editor = Editor(1)
@@ -150,9 +196,9 @@ def test_a_keystroke_is_light_and_is_weighed_by_its_first_bytes() -> None:
         assert rough.structs == exact.structs
         assert rough.ranges >= exact.ranges
         assert Load(items=100_000).is_light(rough)
-        assert Load(items=NOTES_PASSED_BY_ONE - 1).is_light(rough)
-        assert not Load(items=NOTES_PASSED_BY_ONE).is_light(Weight(1, 0))
-        assert not Load(items=NOTES_PASSED_AT_ONCE // 2).is_light(Weight(2, 0))
+        assert Load(items=NOTES_PASSED_BY_FEW - 1).is_light(rough)
+        assert not Load(items=NOTES_PASSED_BY_FEW).is_light(Weight(1, 0))
+        assert not Load(items=NOTES_PASSED_AT_ONCE // 2).is_light(Weight(9, 0))
     assert weigh(crossing(9, 900)).structs >= 900
     assert not Load().is_light(Weight(0, 100_000))
     assert weigh(b"") == weigh(b"\x01") == Weight(0, 0)

@@ -11,7 +11,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from protocol.gateway import EventFrame, PresenceFrame
+from protocol.gateway import Connection, EventFrame, PresenceFrame
+from protocol.host import Host
 from protocol.limits import (
     ANSWER_AGAIN_MS,
     ANSWER_SMALL_BYTES,
@@ -241,6 +242,11 @@ async def test_a_catch_up_that_leads_nowhere_ends_the_subscription(
 # ---------------------------------------------------------------- corking
 
 
+def answer(connection: Connection) -> None:
+    assert isinstance(connection, Host)
+    connection.send_frame(b"answer")
+
+
 async def test_frames_sent_inside_a_cork_go_out_in_one_write(wire: Wire) -> None:
     """[W5.7] One write per connection at the outermost exit, in the order of sending."""
     one, two = await wire.follower(), await wire.follower()
@@ -249,7 +255,7 @@ async def test_frames_sent_inside_a_cork_go_out_in_one_write(wire: Wire) -> None
     with wire.server.cork():
         with wire.server.cork():
             for subscription in wire.gateway.subscriptions:
-                subscription.connection.send_frame(b"answer")
+                answer(subscription.connection)
         wire.gateway.publish(2)
         assert one.socket.writes == []
     for client in (one, two):
@@ -267,7 +273,7 @@ async def test_what_many_get_is_written_at_once_but_behind_what_is_held(wire: Wi
     with wire.server.cork():
         wire.gateway.publish()
         assert len(client.socket.writes) == 1
-        wire.gateway.subscriptions[0].connection.send_frame(b"answer")
+        answer(wire.gateway.subscriptions[0].connection)
         wire.gateway.publish()
         assert len(client.socket.writes) == 1
     assert client.socket.writes[1].startswith(b"answer")
@@ -279,7 +285,7 @@ async def test_flush_writes_what_a_cork_holds(wire: Wire) -> None:
     client = await wire.follower()
     client.socket.writes.clear()
     with wire.server.cork():
-        wire.gateway.subscriptions[0].connection.send_frame(b"answer")
+        answer(wire.gateway.subscriptions[0].connection)
         assert client.socket.writes == []
         wire.gateway.subscriptions[0].connection.flush()
         assert len(client.socket.writes) == 1
