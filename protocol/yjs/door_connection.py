@@ -44,7 +44,7 @@ from protocol.yjs.door_board import Boards
 from protocol.yjs.door_faces import Words
 from protocol.yjs.door_visit import Visit
 from protocol.yjs.errors import FrameRefused
-from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_TICK_S
+from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_LARGE_BYTES, DOOR_TICK_S
 
 _UNAUTHENTICATED: Final = WireError("unauthenticated", "the token is missing or too long")
 
@@ -71,6 +71,7 @@ class DoorConnection(ABC):
         self._state = "open"
         self._is_begun = False
         self._open_calls = 0
+        self._has_large = False  # Among them may be one with a large update.
         self._allowance = Allowance(trio.current_time(), server.message_rate)
         self._room = trio.lowlevel.ParkingLot()
         self._nursery: trio.Nursery | None = None
@@ -202,6 +203,7 @@ class DoorConnection(ABC):
     def calls_settled(self, count: int) -> None:
         """So many fewer."""
         self._open_calls -= count
+        self._has_large = self._has_large and self._open_calls > 0
         self._room.unpark_all()
         if self._state == "draining":
             self._close_if_drained()
@@ -230,7 +232,7 @@ class DoorConnection(ABC):
 
     @property
     def _is_full(self) -> bool:
-        return not self._is_begun or self._open_calls >= DOOR_CALLS_MAX
+        return not self._is_begun or self._has_large or self._open_calls >= DOOR_CALLS_MAX
 
     async def _take_later(self, payload: bytes) -> None:
         """Take *payload* when that is bearable. Cancelled: the connection has ended."""
@@ -246,7 +248,10 @@ class DoorConnection(ABC):
         if self._state != "open":
             return None
         try:
-            return self.take(payload)
+            waiting = self.take(payload)
+            if len(payload) > DOOR_LARGE_BYTES:
+                self._has_large = self._open_calls > 0
+            return waiting
         except FrameRefused as refusal:
             self.server.metrics.messages_unreadable += 1
             self.close(CLOSE_BAD_PROTOCOL, str(refusal))

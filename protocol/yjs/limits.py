@@ -55,6 +55,7 @@ AWARENESS_GONE_MAX: Final = 1_024  # Clients of a document remembered after they
 # Connections through the doors.
 DOOR_FRAME_BYTES_MAX: Final = 6_291_456  # An update, and the names around it.
 DOOR_CALLS_MAX: Final = 64  # Open edits and syncs of one socket; beyond, it is read later.
+DOOR_LARGE_BYTES: Final = 65_536  # Nothing is read behind such a message until it is answered.
 DOOR_EDIT_TRIES_MAX: Final = 6  # Of an edit whose owner says "later".
 DOOR_TICK_S: Final = 10.0  # A client that hears nothing for 30 s reconnects: twice this is below.
 DOOR_VISITS_MAX: Final = 256  # Documents open on one Hocuspocus socket.

@@ -17,7 +17,7 @@ from protocol.limits import (
 )
 from protocol.yjs import AwarenessUpdate, QueryAwareness, SyncUpdate
 from protocol.yjs.door_visit import NOBODY
-from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_TICK_S
+from protocol.yjs.limits import DOOR_CALLS_MAX, DOOR_LARGE_BYTES, DOOR_TICK_S
 from tests.protocol.fakes import NOW_MS
 from tests.protocol.yjs_doors.room import Doors, YjsClient, open_doors, updates_in
 
@@ -57,6 +57,24 @@ async def test_open_edits_are_bounded_by_reading_later() -> None:
         doors.gateway.accept(doors.gateway.held.pop(0))
         await client.heard()
         assert len(doors.gateway.held) == DOOR_CALLS_MAX
+
+
+async def test_behind_a_large_edit_nothing_is_read_until_it_is_answered() -> None:
+    """[D6.7] However many a client sends, one of them is in memory, and one waits in the socket."""
+    async with open_doors() as doors:
+        client = await doors.synced()
+        doors.gateway.holds = True
+        large = [bytes([1, n]) + bytes(DOOR_LARGE_BYTES) for n in range(3)]
+        client.send(SyncUpdate(b"\x01\x09"), *map(SyncUpdate, large))
+        await client.heard()
+        assert len(doors.gateway.held) == 2  # The small one before it, too.
+        for _ in range(2):
+            doors.gateway.accept(doors.gateway.held.pop(0))
+        await client.heard()
+        assert len(doors.gateway.held) == 1
+        doors.gateway.accept(doors.gateway.held.pop(0))
+        await client.heard()
+        assert len(doors.gateway.held) == 1
 
 
 async def test_an_idle_client_hears_something_before_it_gives_up(
