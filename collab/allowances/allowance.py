@@ -49,6 +49,8 @@ DEFAULTS: Final[Mapping[str, Allowance]] = MappingProxyType(
     {
         "participants.invite": Allowance(count=120, period_s=60),
         "members.add": Allowance(count=120, period_s=60),
+        "chat.create": Allowance(count=300, period_s=3_600),
+        "meeting.schedule": Allowance(count=300, period_s=3_600),
         "connections.request": Allowance(count=60, period_s=3_600),
         "notes.export": Allowance(count=120, period_s=60),
         "notes.import": Allowance(count=30, period_s=60),

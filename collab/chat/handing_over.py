@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
+from collab.chat.commands import ChatDeleted
 from collab.kind import Context, Outcome, Stamp
 from collab.messages.checks import user_id
 
@@ -25,6 +26,13 @@ class HandOver:
 
     from_id: str = user_id()
     to_id: str = user_id()
+
+
+@frozen(kw_only=True)
+class Forsake:
+    """Signal of a guest's actor: the guest is gone for good. May come twice."""
+
+    TAG: ClassVar[str] = "chat.forsake"
 
 
 @frozen(kw_only=True)
@@ -48,19 +56,44 @@ def hand_over(state: Any, command: HandOver, _context: Context) -> Outcome:
     return Outcome([MemberMoved(from_id=command.from_id, to_id=command.to_id, role=higher)])
 
 
+def forsake(state: Any, _command: Forsake, context: Context) -> Outcome:
+    """Delete the chat if nobody else is in it; else it stays as it is. Never refused."""
+    kind, _, guest_id = context.caller.user_id.partition(":")
+    if kind != "user" or not state.exists or list(state.members) != [guest_id]:
+        return Outcome()
+    return Outcome([ChatDeleted()])
+
+
 def was_moved(state: Any, event: MemberMoved, _stamp: Stamp) -> None:
-    """Swap the ids, in the order of joining."""
+    """Swap the ids, in the order of joining.
+
+    Who had not taken the chat up as a guest has not by signing in. Whom the guest had brought in
+    stays noted as the guest's: ``heirs`` says who that is.
+    """
+    from_id, to_id = event.from_id, event.to_id
+    was_member = to_id in state.members
     members: dict[str, str] = {}
     for member_id, role in state.members.items():
-        if member_id == event.from_id:
-            members[event.to_id] = event.role
-        elif member_id != event.to_id:
+        if member_id == from_id:
+            members[to_id] = event.role
+        elif member_id != to_id:
             members[member_id] = role
     state.members = members
-    state.invited_by.pop(event.from_id, None)
-    state.inviter_orgs.pop(event.from_id, None)
-    state.messages.heirs[event.from_id] = event.to_id
+    inviter, inviter_org = (
+        state.invited_by.pop(from_id, None),
+        state.inviter_orgs.pop(from_id, None),
+    )
+    is_own = inviter is None or state.taken_up.pop(from_id, None) is not None
+    if is_own:
+        state.invited_by.pop(to_id, None)
+        state.inviter_orgs.pop(to_id, None)
+        state.taken_up.pop(to_id, None)
+    elif not was_member:
+        state.invited_by[to_id] = inviter
+        if inviter_org is not None:
+            state.inviter_orgs[to_id] = inviter_org
+    state.messages.heirs[from_id] = to_id
     seen = state.messages.seen
-    known = max(seen.pop(event.from_id, 0), seen.get(event.to_id, 0))
+    known = max(seen.pop(from_id, 0), seen.get(to_id, 0))
     if known:
-        seen[event.to_id] = known
+        seen[to_id] = known

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from collab import messages, notes
-from collab.chat import handing_over, rules, view
+from collab.chat import handing_over, rules, taking_up, view
 from collab.chat.commands import (
     AddMember,
     BranchChat,
@@ -76,23 +76,26 @@ CHAT: Final = Kind(
     redacts=messages.redacts,
     redacted=messages.redacted,
     queries={query: view.existing(answer) for query, answer in _ANSWERS.items()},
-    events={
-        ChatCreated: rules.was_created,
-        ChatRenamed: rules.was_renamed,
-        ChatUpdated: rules.was_updated,
-        ChatPublished: rules.was_published,
-        ChatDeleted: rules.was_deleted,
-        ChatTransferred: rules.was_transferred,
-        MemberAdded: rules.was_added,
-        MemberRemoved: rules.was_removed,
-        MemberRoleSet: rules.role_was_set,
-        ChatBranched: rules.was_branched,
-        handing_over.MemberMoved: handing_over.was_moved,
-        **messages.EVENTS,
-        **notes.EVENTS,
-        messages.MessagePosted: rules.was_posted,
-        MessagesCounted: counting.counted,
-    },
+    events=taking_up.noting(
+        {
+            ChatCreated: rules.was_created,
+            ChatRenamed: rules.was_renamed,
+            ChatUpdated: rules.was_updated,
+            ChatPublished: rules.was_published,
+            ChatDeleted: rules.was_deleted,
+            ChatTransferred: rules.was_transferred,
+            MemberAdded: rules.was_added,
+            MemberRemoved: rules.was_removed,
+            MemberRoleSet: rules.role_was_set,
+            ChatBranched: rules.was_branched,
+            handing_over.MemberMoved: handing_over.was_moved,
+            taking_up.ChatTakenUp: taking_up.was_taken_up,
+            **messages.EVENTS,
+            **notes.EVENTS,
+            messages.MessagePosted: rules.was_posted,
+            MessagesCounted: counting.counted,
+        }
+    ),
     topics={
         "state": Topic(
             events=(ChatCreated, ChatRenamed, ChatUpdated, ChatPublished, ChatDeleted),
@@ -123,7 +126,13 @@ CHAT: Final = Kind(
     settle=notes.settle,
     welcome=rules.welcome,
     revokes=view.revokes,
-    signals={Ring: rules.ring, handing_over.HandOver: handing_over.hand_over},
+    signals={
+        Ring: rules.ring,
+        handing_over.HandOver: handing_over.hand_over,
+        handing_over.Forsake: handing_over.forsake,
+        taking_up.TakeUp: taking_up.take_up,
+    },
     wakes_at=rules.wakes_at,
     audited=noteworthy.CHAT,
+    audited_signals=noteworthy.CHAT_SIGNALS,
 )

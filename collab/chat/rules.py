@@ -252,6 +252,7 @@ def was_deleted(state: ChatState, _event: ChatDeleted, stamp: Stamp) -> None:
     state.messages = MessageLog()
     state.invited_by.clear()
     state.inviter_orgs.clear()
+    state.taken_up.clear()
 
 
 def was_transferred(state: ChatState, event: ChatTransferred, _stamp: Stamp) -> None:
@@ -277,6 +278,7 @@ def was_removed(state: ChatState, event: MemberRemoved, _stamp: Stamp) -> None:
     del state.members[event.user_id]
     state.invited_by.pop(event.user_id, None)
     state.inviter_orgs.pop(event.user_id, None)
+    state.taken_up.pop(event.user_id, None)
 
 
 def role_was_set(state: ChatState, event: MemberRoleSet, _stamp: Stamp) -> None:

@@ -28,6 +28,8 @@ class ChatState:
     notes: NotesLog = field(factory=NotesLog)
     invited_by: dict[str, str] = field(factory=dict)  # Member to who brought them in, if another
     inviter_orgs: dict[str, str] = field(factory=dict)  # person did, and whose organisation.
+    # Those of ``invited_by`` who want to be here, and the event that said so; see ``taking_up``.
+    taken_up: dict[str, int] = field(factory=dict)
     listed_ms: int = 0  # When members' lists last heard of a message here.
     listed_seq: int = 0  # The event that told them.
 

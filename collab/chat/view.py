@@ -21,6 +21,7 @@ from collab.chat.commands import (
 )
 from collab.chat.handing_over import MemberMoved
 from collab.chat.state import ChatState
+from collab.chat.taking_up import present
 from collab.errors import NotFound
 from collab.kind import RECHECK, Answer, Caller, Context, Put, Remove, Signal, Stamp
 from collab.messages import MessagePosted, counting, missing
@@ -52,8 +53,8 @@ def get(state: ChatState, _query: GetChat, context: Context) -> Answer:
 
 
 def cards(state: ChatState, query: GetCards, _context: Context) -> Answer:
-    """Return the cards of members."""
-    return answer_cards(query, state.members)
+    """Return the cards of members who are in of their own accord."""
+    return answer_cards(query, present(state))
 
 
 def branches(state: ChatState, _query: GetBranches, _context: Context) -> Answer:
@@ -111,7 +112,9 @@ def signals_of(state: ChatState, event: Any, stamp: Stamp) -> Sequence[Signal]:
     if kind is MemberRemoved:
         return [_unlisted(state, event.user_id, stamp)]
     if kind is MemberMoved:
-        return [_listed(state, event.to_id, stamp), _unlisted(state, event.from_id, stamp)]
+        brought = [who for who, by in state.invited_by.items() if by == event.from_id]
+        told = [_listed(state, who, stamp) for who in dict.fromkeys([event.to_id, *brought])]
+        return [*told, _unlisted(state, event.from_id, stamp)]
     if kind is ChatDeleted:
         return [_unlisted(state, user_id, stamp) for user_id in state.members]
     return ()
@@ -122,6 +125,8 @@ def _all_listed(state: ChatState, stamp: Stamp) -> Sequence[Signal]:
 
 
 def _listed(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
+    brought_by = state.invited_by.get(user_id)
+    heir = None if brought_by is None else state.messages.heirs.get(brought_by)
     item = ListItem(
         kind="chat",
         target=f"chat:{state.key}",
@@ -131,7 +136,8 @@ def _listed(state: ChatState, user_id: str, stamp: Stamp) -> Signal:
         at_ms=stamp.at_ms,
         version=stamp.seq,
         by=stamp.by,
-        invited_by=state.invited_by.get(user_id),
+        invited_by=heir or brought_by,
+        invited_as=brought_by if heir else None,
         inviter_org=state.inviter_orgs.get(user_id),
         count=state.messages.count,
         seen=state.messages.seen.get(user_id, 0),

@@ -133,7 +133,8 @@ def _deleted(shown: MessagesShown, event: Event) -> MessagesShown:
 
 def _reacted(shown: MessagesShown, event: Event) -> MessagesShown:
     fields = event.data
-    return react(shown, fields["id"], fields["emoji"], event.by, on=fields["on"])
+    who = fields.get("of") or event.by
+    return react(shown, fields["id"], fields["emoji"], who, on=fields["on"])
 
 
 def _branched(shown: MessagesShown, event: Event) -> MessagesShown:

@@ -57,8 +57,9 @@ def list_people(state: MeetingState, query: ListPeople, _context: Context) -> An
 
 
 def cards(state: MeetingState, query: GetCards, _context: Context) -> Answer:
-    """Return the cards of who is invited or has joined."""
-    return answer_cards(query, dict(_listed(state)))
+    """Return the cards of who has joined: being invited is not one's own doing."""
+    joined = {who for who, person in state.people.items() if person.standing == JOINED}
+    return answer_cards(query, joined)
 
 
 def _listed(state: MeetingState) -> list[tuple[str, Person]]:

@@ -192,10 +192,14 @@ class MessageDeleted:
 
 @frozen(kw_only=True)
 class MessageReacted:
-    """This event's ``by`` put ``emoji`` on a message, or took it back."""
+    """This event's ``by`` put ``emoji`` on a message, or took it back.
+
+    ``of``: the id under which they had put it on, if they were a guest then.
+    """
 
     TAG: ClassVar[str] = "message.reacted"
 
     id: int
     emoji: str
     on: bool
+    of: str | None = None

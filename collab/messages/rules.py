@@ -116,6 +116,8 @@ def delete_any(state: HasMessages, command: DeleteAnyMessage, _context: Context)
 def react(state: HasMessages, command: React, context: Context) -> Outcome:
     """Put on or take back one's own emoji; what is so already changes nothing.
 
+    What one put on as a guest is one's own after signing in.
+
     Raises:
       NotFound: no such message.
       Conflict: it was deleted.
@@ -124,12 +126,22 @@ def react(state: HasMessages, command: React, context: Context) -> Outcome:
     message = find(state.messages, command.id)
     _check_alive(message)
     reactions = message.reactions
-    is_on = context.caller.user_id in reactions.get(command.emoji, ())
-    if is_on == command.on:
+    log, caller = state.messages, context.caller.user_id
+    own = [who for who in reactions.get(command.emoji, ()) if caller in (who, log.heirs.get(who))]
+    if bool(own) == command.on:
         return Outcome()
-    if command.on and sum(map(len, reactions.values())) >= REACTIONS_PER_MESSAGE_MAX:
+    if not command.on:
+        return Outcome(
+            [
+                MessageReacted(
+                    id=command.id, emoji=command.emoji, on=False, of=None if who == caller else who
+                )
+                for who in own
+            ]
+        )
+    if sum(map(len, reactions.values())) >= REACTIONS_PER_MESSAGE_MAX:
         raise LimitExceeded(f"a message can have {REACTIONS_PER_MESSAGE_MAX} reactions")
-    return Outcome([MessageReacted(id=command.id, emoji=command.emoji, on=command.on)])
+    return Outcome([MessageReacted(id=command.id, emoji=command.emoji, on=True)])
 
 
 def find(log: MessageLog, message_id: int) -> Message:
@@ -212,7 +224,7 @@ def reacted(state: HasMessages, event: MessageReacted, stamp: Stamp) -> None:
     if event.on:
         users.append(stamp.by)
     else:
-        users.remove(stamp.by)
+        users.remove(event.of or stamp.by)
         if not users:
             del message.reactions[event.emoji]
     state.messages.reweigh(message)

@@ -19,7 +19,9 @@ Roles of an organisation's audit log
     outsider  anybody else
 
 Roles towards a person (``user:ID``)
-    self        the person
+    self        the person, signed in
+    guest       the person, a guest
+    claimed     the guest that somebody was before they signed in: reads on, changes nothing
     connection  somebody who is connected with them
     colleague   somebody of the same organisation
     outsider    anybody else, the blocked included
@@ -97,31 +99,31 @@ CHAT: Final = _by_role(
 
 USER: Final = _by_role(
     {
-        "user.pin": "self",
-        "user.archive": "self",
-        "user.read": "self",
-        "user.welcome": "self",
-        "user.door": "self",
-        "user.list": "self",
-        "user.inbox": "self",
-        "notices.see": "self",
-        "notices.list": "self",
+        "user.pin": "self guest",
+        "user.archive": "self guest",
+        "user.read": "self guest",
+        "user.welcome": "self guest",
+        "user.door": "self guest",
+        "user.list": "self guest claimed",
+        "user.inbox": "self guest claimed",
+        "notices.see": "self guest",
+        "notices.list": "self guest claimed",
         "connections.request": "self",
-        "connections.accept": "self",
-        "connections.decline": "self",
-        "connections.withdraw": "self",
-        "connections.remove": "self",
-        "connections.block": "self",
-        "connections.unblock": "self",
-        "connections.list": "self",
-        "profile.set": "self",
-        "profile.get": "self",
-        "profile.card": "self connection colleague",
-        "profile.taxonomy": "self",
-        "read:list": "self",
-        "read:notices": "self",
-        "read:connections": "self",
-        "read:profile": "self",
+        "connections.accept": "self guest",
+        "connections.decline": "self guest",
+        "connections.withdraw": "self guest",
+        "connections.remove": "self guest",
+        "connections.block": "self guest",
+        "connections.unblock": "self guest",
+        "connections.list": "self guest claimed",
+        "profile.set": "self guest",
+        "profile.get": "self guest claimed",
+        "profile.card": "self guest claimed connection colleague",
+        "profile.taxonomy": "self guest claimed",
+        "read:list": "self guest claimed",
+        "read:notices": "self guest claimed",
+        "read:connections": "self guest claimed",
+        "read:profile": "self guest claimed",
     }
 )
 

@@ -46,6 +46,7 @@ class ListItem:
     standing: Literal["invited", "joined"] = field(default="joined", validator=in_(STANDINGS))
     by: str | None = None  # Who caused this; a person is not told of what they did themselves.
     invited_by: str | None = None  # Who brought this person in; None: they came by themselves.
+    invited_as: str | None = None  # The id that they had then: of a guest who has signed in since.
     inviter_org: str | None = None  # Whose organisation this was at that time.
     count: int = number(0, SEQ_MAX, default=0)  # Messages ever posted there;
     seen: int = number(0, SEQ_MAX, default=0)  # as in ``CountItem``.

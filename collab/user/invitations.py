@@ -18,12 +18,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+from collab.chat.taking_up import TakeUp
 from collab.errors import NotFound
-from collab.kind import Context, Outcome, Stamp
+from collab.kind import Context, Outcome, Signal, Stamp
 from collab.limits import STRUCK_MAX, USER_REQUESTS_MAX
 from collab.user.commands import ListItem, SetDoor, Welcome
 from collab.user.connections.link import CONNECTED
-from collab.user.state import DoorSet, ItemUnlisted, ItemWelcomed, UserState
+from collab.user.state import DoorSet, Entry, ItemUnlisted, ItemWelcomed, UserState
 
 
 def is_unwelcome(state: UserState, item: ListItem) -> bool:
@@ -31,7 +32,7 @@ def is_unwelcome(state: UserState, item: ListItem) -> bool:
     by = item.invited_by
     if by is None or by == state.key or _came_by_themselves(item):
         return False
-    return is_blocked(state, by) or (state.door == "known" and is_stranger(state, item))
+    return is_shut_out(state, item) or (state.door == "known" and is_stranger(state, item))
 
 
 def is_request(state: UserState, item: ListItem) -> bool:
@@ -62,6 +63,16 @@ def is_blocked(state: UserState, user_id: str | None) -> bool:
     return user_id is not None and state.link_to(user_id).is_blocked
 
 
+def is_shut_out(state: UserState, item: ListItem) -> bool:
+    """Say whether whoever invited is blocked, under this id or the guest's that they had."""
+    return is_blocked(state, item.invited_by) or is_blocked(state, item.invited_as)
+
+
+def is_silent(state: UserState, known: Entry, item: ListItem) -> bool:
+    """Say whether what is listed already must not come up: a blocked person brought me in."""
+    return is_blocked(state, known.invited_by) or is_shut_out(state, item)
+
+
 def oldest_request_gone(state: UserState) -> list[Any]:
     """Return what makes room for one more request."""
     if len(state.requests) < USER_REQUESTS_MAX:
@@ -80,7 +91,7 @@ def no_longer_welcome(state: UserState, user_id: str) -> list[Any]:
     open_ones = (
         ItemUnlisted(target=target, version=entry.version)
         for target, entry in state.items.items()
-        if entry.invited_by == user_id and (entry.is_request or entry.standing == "invited")
+        if entry.invited_by == user_id and entry.is_open
     )
     return [*islice(open_ones, STRUCK_MAX)]
 
@@ -113,6 +124,11 @@ def set_door(state: UserState, command: SetDoor, _context: Context) -> Outcome:
 def welcomed(state: UserState, event: ItemWelcomed, _stamp: Stamp) -> None:
     """It is like everything else on the list."""
     state.change(event.target, is_request=False)
+
+
+def signals_of(state: UserState, event: ItemWelcomed) -> list[Signal]:
+    """Return what the chat is told; joining a meeting is told there."""
+    return [Signal(event.target, TakeUp())] if state.items[event.target].kind == "chat" else []
 
 
 def door_set(state: UserState, event: DoorSet, _stamp: Stamp) -> None:

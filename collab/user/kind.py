@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from collab.kind import Kind, Put, Signal, Stamp, Topic
+from collab.permission import noteworthy
 from collab.permission.table import permissions_for
-from collab.user import claiming, invitations, reading, rules, view
+from collab.timers import Rang
+from collab.user import blocked_guests, claiming, guest_end, invitations, reading, rules, view
 from collab.user.commands import (
     Archive,
     CountItem,
@@ -39,6 +41,7 @@ from collab.user.profile.commands import (
     ProfileSet,
     SetProfile,
     SignedIn,
+    StandingTold,
 )
 from collab.user.state import (
     DoorSet,
@@ -52,15 +55,30 @@ from collab.user.state import (
     UserState,
 )
 
+_OF_GUESTS: Final = blocked_guests.GuestShunned | guest_end.GuestRenewed | guest_end.GuestExpired
+
+
+def _listed(state: UserState, event: ItemListed, stamp: Stamp) -> None:
+    rules.listed(state, event, stamp)
+    guest_end.was_listed(state, stamp)
+
 
 def _rows(state: UserState, event: Any, _stamp: Stamp) -> Sequence[Put]:
     return profiles.rows(state) if isinstance(event, ProfileSet | AccountSet) else ()
 
 
-def _signals_of(state: UserState, event: Any, _stamp: Stamp) -> Sequence[Signal]:
+def _signals_of(state: UserState, event: Any, stamp: Stamp) -> Sequence[Signal]:
     if isinstance(event, LinkMoved):
-        return connecting.signals_of(event)
-    return claiming.signals_of(state, event)
+        return [*connecting.signals_of(state, event), *blocked_guests.signals_of_block(event)]
+    if isinstance(event, ItemWelcomed):
+        return invitations.signals_of(state, event)
+    if isinstance(event, ItemListed | claiming.GuestClaimed | _OF_GUESTS):
+        return [
+            *claiming.signals_of(state, event),
+            *(() if isinstance(event, ItemListed) else blocked_guests.signals_of(state, event)),
+            *guest_end.signals_of(state, event, stamp),
+        ]
+    return ()
 
 
 USER: Final = Kind(
@@ -91,11 +109,16 @@ USER: Final = Kind(
         CountItem: reading.count,
         LinkTold: connecting.hear,
         SignedIn: profiles.sign_in,
+        StandingTold: profiles.hear_standing,
         claiming.BeClaimed: claiming.be_claimed,
         claiming.Adopt: claiming.adopt,
+        blocked_guests.ShunGuest: blocked_guests.shun,
+        blocked_guests.GuestIs: blocked_guests.guest_is,
+        guest_end.RenewGuest: guest_end.renewed,
+        Rang: guest_end.rang,
     },
     events={
-        ItemListed: rules.listed,
+        ItemListed: _listed,
         ItemUnlisted: rules.unlisted,
         ItemPinned: rules.was_pinned,
         ItemArchived: rules.was_archived,
@@ -111,6 +134,9 @@ USER: Final = Kind(
         AccountSet: profiles.has_account,
         claiming.GuestClaimed: claiming.was_claimed,
         claiming.GuestAdopted: claiming.has_adopted,
+        blocked_guests.GuestShunned: blocked_guests.was_shunned,
+        guest_end.GuestRenewed: guest_end.set_timer,
+        guest_end.GuestExpired: guest_end.has_expired,
     },
     topics={
         "list": Topic(
@@ -133,6 +159,7 @@ USER: Final = Kind(
     },
     role_of=rules.role_of,
     permissions=permissions_for("user"),
+    audited_signals=noteworthy.USER_SIGNALS,
     rows=_rows,
     signals_of=_signals_of,
     study=reading.study,

@@ -7,11 +7,19 @@ from typing import Final
 from attrs import evolve
 
 from collab.errors import LimitExceeded, NotFound
+from collab.identity.claims import is_guest_id
 from collab.kind import Caller, Context, Outcome, Stamp
 from collab.limits import USER_ITEMS_MAX, USER_PINS_MAX
 from collab.user.commands import Archive, ListItem, Pin, UnlistItem
 from collab.user.connections.link import CONNECTED
-from collab.user.invitations import is_blocked, is_request, is_unwelcome, oldest_request_gone
+from collab.user.invitations import (
+    is_blocked,
+    is_request,
+    is_shut_out,
+    is_silent,
+    is_unwelcome,
+    oldest_request_gone,
+)
 from collab.user.notices.rules import news_of, news_of_end
 from collab.user.reading import with_counts
 from collab.user.state import (
@@ -27,9 +35,14 @@ OVER: Final = frozenset({"ended", "cancelled"})  # What may be dropped first.
 
 
 def role_of(state: UserState, caller: Caller) -> str:
-    """Return ``self``, or what the caller has in common with this person; see the table."""
+    """Return ``self`` (of a guest, ``guest`` or ``claimed``), or what the two have in common.
+
+    See the table.
+    """
     if caller.user_id == state.key:
-        return "self"
+        if state.claimed_by is not None:
+            return "claimed"
+        return "guest" if is_guest_id(state.key) else "self"
     if state.link_to(caller.user_id).standing == CONNECTED:
         return "connection"
     org_id = state.account.org_id
@@ -48,12 +61,17 @@ def list_item(state: UserState, command: ListItem, _context: Context) -> Outcome
     if command.version <= state.version_of(target):
         return Outcome()
     known = state.items.get(target)
-    if known is None and is_unwelcome(state, command):
-        return Outcome()
+    if is_unwelcome(state, command):
+        if known is None:
+            return Outcome()
+        if known.is_open and is_shut_out(state, command):
+            return Outcome([ItemUnlisted(target=target, version=command.version)])
     listed = _listed(state, known, command)
     notices = [] if is_blocked(state, command.by) else news_of(state, known, command)
     if known is not None:
-        return Outcome([listed, *notices])
+        if not is_silent(state, known, command):
+            return Outcome([listed, *notices])
+        return Outcome([listed] if _differs(known, listed) else [])
     gone = oldest_request_gone(state) if listed.is_request else []
     if not gone and len(state.items) >= USER_ITEMS_MAX:
         victim = _least_wanted(state)
@@ -82,15 +100,27 @@ def _listed(state: UserState, known: Entry | None, command: ListItem) -> ItemLis
     if known is None:
         return listed
     is_taken_up = command.kind == "meeting" and command.standing == "joined"
+    news = evolve(listed, is_request=known.is_request and not is_taken_up)
+    if is_silent(state, known, command):
+        # Neither what is said there nor what it is called gets through, nor that there is news.
+        return evolve(
+            news,
+            title=known.title,
+            at_ms=known.at_ms,
+            count=known.count,
+            seen=known.seen,
+            unread=known.unread,
+        )
     after = with_counts(known, command.count, command.seen)
-    return evolve(
-        listed,
-        is_request=known.is_request and not is_taken_up,
-        count=after.count,
-        seen=after.seen,
-        unread=after.unread,
-        # A room into which somebody pulled me whom I have blocked by now does not come up.
-        at_ms=known.at_ms if is_blocked(state, known.invited_by) else command.at_ms,
+    return evolve(news, count=after.count, seen=after.seen, unread=after.unread)
+
+
+def _differs(known: Entry, listed: ItemListed) -> bool:
+    """Say whether anything but the version has changed."""
+    names = ("kind", "title", "status", "role", "planned_start_ms", "at_ms", "standing")
+    return any(
+        getattr(known, name) != getattr(listed, name)
+        for name in (*names, "invited_by", "is_request", "count", "seen")
     )
 
 

@@ -44,6 +44,11 @@ class Entry:
         return max(0, self.count - max(self.seen, self.read))
 
     @property
+    def is_open(self) -> bool:
+        """Say whether the person has not answered yet."""
+        return self.is_request or self.standing == "invited"
+
+    @property
     def waits(self) -> dict[str, int]:
         """Return what waits for the person here, in numbers; nothing in what is archived."""
         if self.archived_ms is not None:
@@ -90,6 +95,8 @@ class UserState:
     notices: list[Notice] = field(factory=list)  # Oldest first.
     seen_id: int = 0  # The newest notice that was seen.
     claimed_by: str | None = None  # Of a guest: who it is, since they signed in.
+    shunned_by: list[str] = field(factory=list)  # Of a guest: who has blocked it.
+    expiry_version: int = 0  # Of a guest: the timer that ends it; see ``guest_end``.
     guests: list[str] = field(factory=list)  # Who this user was before; the newest last.
     # These follow from the items, so they are no part of a snapshot.
     order: list[tuple[int, str]] = field(init=False, eq=False, repr=False)  # Oldest first.

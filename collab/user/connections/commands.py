@@ -107,6 +107,7 @@ class LinkTold:
     attempt: int = field(validator=ge(0))
     wants: bool
     heard: int = field(validator=ge(0))
+    org_id: str | None = None  # Of whoever tells.
 
 
 # ---------------------------------------------------------------- events

@@ -137,9 +137,16 @@ def block(state: UserState, command: BlockPerson, context: Context) -> Outcome:
     if link.is_blocked:
         return Outcome(no_longer_welcome(state, user_id), _plain(user_id, link))
     _check_room(state, BLOCKED)
-    after = links.blocked(link, context.now_ms)
-    outcome = _outcome(user_id, link, after, context, is_told=after.attempt > link.attempt)
-    return Outcome([*outcome.events, *no_longer_welcome(state, user_id)], outcome.value)
+    value = {"user_id": user_id, "standing": BLOCKED, "since_ms": context.now_ms}
+    return Outcome(block_somebody(state, user_id, context.now_ms), value)
+
+
+def block_somebody(state: UserState, user_id: str, now_ms: int) -> list[Any]:
+    """Return what blocking somebody causes who is not blocked yet."""
+    link = state.link_to(user_id)
+    after = links.blocked(link, now_ms)
+    events = _events(user_id, link, after, is_told=after.attempt > link.attempt)
+    return [*events, *no_longer_welcome(state, user_id)]
 
 
 def unblock(state: UserState, command: UnblockPerson, context: Context) -> Outcome:
@@ -196,7 +203,8 @@ def _plain(user_id: str, link: Link) -> dict[str, Any]:
 def hear(state: UserState, command: LinkTold, context: Context) -> Outcome:
     """Follow the other side's register; an old one, or the same again, changes nothing.
 
-    A request beyond ``REQUESTS_RECEIVED_MAX`` is declined by itself.
+    With the door at ``known`` a stranger's request is declined by itself. Of too many requests the
+    oldest is, so that nobody who asks many times over keeps others from being heard.
     """
     kind, _, user_id = context.caller.user_id.partition(":")
     if kind != "user" or user_id == state.key:
@@ -209,10 +217,13 @@ def hear(state: UserState, command: LinkTold, context: Context) -> Outcome:
         return Outcome()
     is_told = after.wants and after.attempt > before.attempt
     is_new_request = after.standing == RECEIVED and before.standing != RECEIVED
-    if is_new_request and state.count_of(RECEIVED) >= REQUESTS_RECEIVED_MAX:
+    gone: list[Any] = []
+    if is_new_request and state.door == "known" and not _is_colleague(state, command):
         after, is_told = links.ended(after, context.now_ms), True
         is_new_request = False
-    events = _events(user_id, before, after, is_told=is_told)
+    elif is_new_request:
+        gone = _oldest_request_gone(state, context.now_ms)
+    events = [*gone, *_events(user_id, before, after, is_told=is_told)]
     if is_new_request:
         events.append(NoticeAdded(about="connection_requested", user_id=user_id))
     elif after.standing == CONNECTED != before.standing:
@@ -220,11 +231,30 @@ def hear(state: UserState, command: LinkTold, context: Context) -> Outcome:
     return Outcome(events)
 
 
-def signals_of(event: LinkMoved) -> Sequence[Signal]:
+def _is_colleague(state: UserState, command: LinkTold) -> bool:
+    org_id = state.account.org_id
+    return org_id is not None and org_id == command.org_id
+
+
+def _oldest_request_gone(state: UserState, now_ms: int) -> list[Any]:
+    """Return what makes room for one more request."""
+    if state.count_of(RECEIVED) < REQUESTS_RECEIVED_MAX:
+        return []
+    received = (item for item in state.links.items() if item[1].standing == RECEIVED)
+    oldest, link = min(received, key=lambda item: (item[1].since_ms, item[0]))
+    return _events(oldest, link, links.ended(link, now_ms), is_told=True)
+
+
+def signals_of(state: UserState, event: LinkMoved) -> Sequence[Signal]:
     """Return what the other side is told."""
     if not event.is_told:
         return ()
-    told = LinkTold(attempt=event.attempt, wants=event.wants, heard=event.heard)
+    told = LinkTold(
+        attempt=event.attempt,
+        wants=event.wants,
+        heard=event.heard,
+        org_id=state.account.org_id,
+    )
     return (Signal(f"user:{event.user_id}", told, LINK_SLOT),)
 
 

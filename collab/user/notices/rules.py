@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from collab.kind import Answer, Caller, Context, Outcome, Stamp
-from collab.limits import NOTICES_MAX, PAGE_LIMIT_DEFAULT
+from collab.limits import NOTICES_MAX, NOTICES_OF_STRANGERS_MAX, PAGE_LIMIT_DEFAULT
 from collab.user.commands import ListItem, UnlistItem
 from collab.user.notices.commands import (
     Notice,
@@ -79,7 +79,7 @@ def unseen(state: UserState, seen_id: int) -> int:
 
 
 def added(state: UserState, event: NoticeAdded, stamp: Stamp) -> None:
-    """Keep it; the oldest one goes when there are too many."""
+    """Keep it; the oldest one goes when there are too many, in all or of strangers."""
     state.notices.append(
         Notice(
             id=stamp.seq,
@@ -91,8 +91,15 @@ def added(state: UserState, event: NoticeAdded, stamp: Stamp) -> None:
             role=event.role,
         )
     )
+    of_strangers = [at for at, kept in enumerate(state.notices) if _is_of_stranger(state, kept)]
+    if len(of_strangers) > NOTICES_OF_STRANGERS_MAX:
+        del state.notices[of_strangers[0]]
     if len(state.notices) > NOTICES_MAX:
         del state.notices[0]
+
+
+def _is_of_stranger(state: UserState, notice: Notice) -> bool:
+    return notice.about == "connection_requested" or notice.target in state.requests
 
 
 def seen(state: UserState, event: NoticesSeen, _stamp: Stamp) -> None:

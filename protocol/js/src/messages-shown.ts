@@ -43,7 +43,7 @@ export function reduceMessages (shown: MessagesShown, event: EventItem): Message
     case 'message.deleted':
       return deleted(shown, fields['id'] as number)
     case 'message.reacted':
-      return reacted(shown, fields['id'] as number, fields['emoji'] as string, event.by, fields['on'] === true)
+      return reacted(shown, fields['id'] as number, fields['emoji'] as string, (fields['of'] as string | null | undefined) ?? event.by, fields['on'] === true)
     case 'chat.branched':
       return { ...shown, leaf: fields['message_id'] as number }
     default:

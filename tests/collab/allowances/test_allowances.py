@@ -153,3 +153,15 @@ async def test_one_call_too_many_is_refused_with_the_time_to_wait(
         await trio.sleep(30)
         tabs[1].send(Call(ref=50, target="chat:c", op="members.add", args=args))
         assert isinstance(await tabs[1].receive(), Reply)
+
+
+def test_what_reaches_others_or_stays_for_good_has_an_allowance() -> None:
+    """[Q1.8] Without a setting nobody makes rooms, asks or invites without end."""
+    actions = ("chat.create", "meeting.schedule", "participants.invite", "members.add")
+    for action in (*actions, "connections.request"):
+        allowances = Allowances(lambda: 0.0, DEFAULTS)
+        for _ in range(DEFAULTS[action].count):
+            allowances.spend(action, user_id="ann", address="192.0.2.1:1")
+        with pytest.raises(RateLimited):
+            allowances.spend(action, user_id="ann", address="192.0.2.1:1")
+        assert DEFAULTS[action].count < 1_000

@@ -87,3 +87,13 @@ def test_an_unknown_event_changes_nothing() -> None:
         MessagesShown(), ShownMessage(id=1, author="a", role="user", parts=[], at_ms=0)
     )
     assert shown.reduce(state, Event(2, "messages", "message.blessed", 0, "ann", {})) is state
+
+
+def test_a_reaction_of_a_guest_is_taken_back_by_the_user() -> None:
+    """[C2.13] The event names the guest who put it on, beside the user who takes it back."""
+    reactions = {"+1": ["guest:g", "bob"]}
+    message = ShownMessage(id=1, author="a", role="user", parts=[], at_ms=0, reactions=reactions)
+    fields = {"id": 1, "emoji": "+1", "on": False, "of": "guest:g"}
+    state = shown.append(MessagesShown(), message)
+    state = shown.reduce(state, Event(2, "messages", "message.reacted", 0, "ann", fields))
+    assert state.messages[0].reactions == {"+1": ["bob"]}

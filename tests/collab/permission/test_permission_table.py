@@ -25,6 +25,7 @@ from collab.quotas import QUOTA
 from collab.standing.kind import STANDING
 from collab.timers import TIMERS
 from collab.user import USER
+from collab.user.claiming import BeClaimed
 from collab.user.connections.commands import AcceptConnection, LinkTold
 from collab.user.profile.commands import SignedIn
 from tests.collab.messages.stage import Stage
@@ -84,32 +85,32 @@ read:members               .     x      x      x      .        .    .
 """
 
 USER_GRID: Final = """
-                     self connection colleague outsider
-user.pin                x         .         .        .
-user.archive            x         .         .        .
-user.read               x         .         .        .
-user.welcome            x         .         .        .
-user.door               x         .         .        .
-user.list               x         .         .        .
-user.inbox              x         .         .        .
-notices.see             x         .         .        .
-notices.list            x         .         .        .
-connections.request     x         .         .        .
-connections.accept      x         .         .        .
-connections.decline     x         .         .        .
-connections.withdraw    x         .         .        .
-connections.remove      x         .         .        .
-connections.block       x         .         .        .
-connections.unblock     x         .         .        .
-connections.list        x         .         .        .
-profile.set             x         .         .        .
-profile.get             x         .         .        .
-profile.card            x         x         x        .
-profile.taxonomy        x         .         .        .
-read:list               x         .         .        .
-read:notices            x         .         .        .
-read:connections        x         .         .        .
-read:profile            x         .         .        .
+                     self guest claimed connection colleague outsider
+user.pin                x    x      .        .         .        .
+user.archive            x    x      .        .         .        .
+user.read               x    x      .        .         .        .
+user.welcome            x    x      .        .         .        .
+user.door               x    x      .        .         .        .
+user.list               x    x      x        .         .        .
+user.inbox              x    x      x        .         .        .
+notices.see             x    x      .        .         .        .
+notices.list            x    x      x        .         .        .
+connections.request     x    .      .        .         .        .
+connections.accept      x    x      .        .         .        .
+connections.decline     x    x      .        .         .        .
+connections.withdraw    x    x      .        .         .        .
+connections.remove      x    x      .        .         .        .
+connections.block       x    x      .        .         .        .
+connections.unblock     x    x      .        .         .        .
+connections.list        x    x      x        .         .        .
+profile.set             x    x      .        .         .        .
+profile.get             x    x      x        .         .        .
+profile.card            x    x      x        x         x        .
+profile.taxonomy        x    x      x        .         .        .
+read:list               x    x      x        .         .        .
+read:notices            x    x      x        .         .        .
+read:connections        x    x      x        .         .        .
+read:profile            x    x      x        .         .        .
 """
 
 MEETING_GRID: Final = """
@@ -238,6 +239,11 @@ def _chat(role: str) -> tuple[Stage[Any], Caller]:
 
 def _user(role: str) -> tuple[Stage[Any], Caller]:
     """Return the actor of a person to whom the caller is what *role* says."""
+    if role in ("guest", "claimed"):
+        guest: Stage[Any] = Stage(USER, "guest:me")
+        if role == "claimed":
+            guest.receive(BeClaimed(user_id="ann"), "identity")
+        return guest, Caller(user_id="guest:me")
     stage: Stage[Any] = Stage(USER, "me" if role == "self" else "ann")
     if role == "connection":
         stage.receive(LinkTold(attempt=5, wants=True, heard=0), "user:me")

@@ -9,6 +9,8 @@ import pytest
 
 from collab.errors import BadRequest, Conflict, LimitExceeded, PermissionDenied
 from collab.user import USER
+from collab.user.claiming import BeClaimed
+from collab.user.commands import SetDoor
 from collab.user.connections.commands import (
     AcceptConnection,
     BlockPerson,
@@ -20,6 +22,7 @@ from collab.user.connections.commands import (
     UnblockPerson,
     WithdrawConnection,
 )
+from collab.user.profile.commands import SignedIn
 from collab.user.state import UserState
 from protocol.errors import WireError
 from protocol.structure import JSON, structure
@@ -151,7 +154,7 @@ def test_a_blocked_person_is_not_heard_and_not_answered(ann: Stage[UserState]) -
 def test_requests_and_connections_are_bounded(
     ann: Stage[UserState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """[U2.15] Beyond the bound asking is refused, and being asked is declined by itself."""
+    """[U2.15] Beyond the bound asking is refused; of those who ask the first gives way."""
     bounds = {"connected": 1, "sent": 2, "received": 2, "blocked": 1}
     monkeypatch.setattr("collab.user.connections.rules._BOUNDS", bounds)
     monkeypatch.setattr("collab.user.connections.rules.REQUESTS_RECEIVED_MAX", 2)
@@ -159,19 +162,65 @@ def test_requests_and_connections_are_bounded(
         ann.do("ann", RequestConnection(user_id=who))
     with pytest.raises(LimitExceeded):
         ann.do("ann", RequestConnection(user_id="c"))
-    for who in ("x", "y", "z"):
+    for who in ("w", "x", "y"):
+        ann.now_ms += 1
         ann.receive(*asks(who))
     assert ann.state.count_of("received") == 2
-    assert ann.state.link_to("z").standing == "none"
+    assert ann.state.link_to("w").standing == "none"
     told = ann.signals[-1]
-    assert (told.target, told.command.wants) == ("user:z", False)
-    assert [notice.user_id for notice in ann.state.notices] == ["x", "y"]
+    assert (told.target, told.command.wants) == ("user:w", False)
     ann.do("ann", AcceptConnection(user_id="x"))
     with pytest.raises(LimitExceeded):
         ann.do("ann", AcceptConnection(user_id="y"))
     ann.do("ann", BlockPerson(user_id="y"))
     with pytest.raises(LimitExceeded):
         ann.do("ann", BlockPerson(user_id="z"))
+
+
+def test_a_closed_door_is_closed_to_strangers_requests(ann: Stage[UserState]) -> None:
+    """[U2.18] Declined by itself, without a notice; colleagues ask as ever."""
+    ann.receive(SignedIn(org_id="acme", at_ms=1), "identity")
+    ann.do("ann", SetDoor(who="known"))
+    for org_id in (None, "other"):
+        ann.receive(LinkTold(attempt=5, wants=True, heard=0, org_id=org_id), "user:eve")
+        assert ann.state.link_to("eve").standing == "none"
+        assert not ann.signals[-1].command.wants
+    assert ann.state.notices == []
+    ann.receive(LinkTold(attempt=5, wants=True, heard=0, org_id="acme"), "user:dora")
+    assert ann.state.link_to("dora").standing == "received"
+    ann.do("ann", RequestConnection(user_id="fay"))
+    ann.receive(LinkTold(attempt=ann.state.link_to("fay").attempt, wants=True, heard=1), "user:fay")
+    assert ann.state.link_to("fay").standing == "connected", "whom one asks oneself is no stranger"
+
+
+def test_guests_ask_nobody_to_connect() -> None:
+    """[U2.19] Nor does the guest that somebody was change anything after signing in."""
+    guest: Stage[UserState] = Stage(USER, "guest:g")
+    with pytest.raises(PermissionDenied):
+        guest.do("guest:g", RequestConnection(user_id="ann"))
+    guest.do("guest:g", SetDoor(who="known"))
+    guest.receive(BeClaimed(user_id="bob"), "identity")
+    for command in (SetDoor(who="everybody"), BlockPerson(user_id="ann")):
+        with pytest.raises(PermissionDenied):
+            guest.do("guest:g", command)
+    guest.snapshot("guest:g", "list")
+
+
+def test_strangers_push_out_nobody_elses_notices(
+    ann: Stage[UserState], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[U6.18] Of strangers' notices the newest few are kept; the others' stay."""
+    monkeypatch.setattr("collab.user.notices.rules.NOTICES_MAX", 6)
+    monkeypatch.setattr("collab.user.notices.rules.NOTICES_OF_STRANGERS_MAX", 3)
+    ann.do("ann", RequestConnection(user_id="carl"))
+    attempt = ann.state.link_to("carl").attempt
+    ann.receive(LinkTold(attempt=attempt, wants=True, heard=attempt), "user:carl")
+    for n in range(20):
+        ann.receive(*asks(f"stranger-{n}"))
+    assert [(n.about, n.user_id) for n in ann.state.notices] == [
+        ("connected", "carl"),
+        *(("connection_requested", f"stranger-{n}") for n in (17, 18, 19)),
+    ]
 
 
 def test_connections_that_are_over_are_forgotten_in_the_end(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+from attrs import evolve
 
 from collab.errors import NotFound, PermissionDenied
 from collab.user import USER
@@ -197,6 +198,16 @@ def test_a_room_that_a_blocked_person_brought_me_into_is_silent(ann: Stage[UserS
     entry = ann.state.items["chat:c"]
     assert (entry.unread, entry.at_ms, entry.role) == (0, 5, "viewer")
     assert told(ann) == before
+    seq = ann.seq
+    again = invitation("eve", target="chat:c", standing="joined", role="viewer", version=12)
+    ann.receive(evolve(again, at_ms=100, title="An insult", count=12))
+    assert ann.seq == seq, "a new name, and messages, do not even make an event"
+    ann.receive(evolve(again, version=13, title="Another", count=13, role="editor"))
+    assert (entry := ann.state.items["chat:c"]).role == "editor"
+    assert (entry.title, entry.unread, entry.at_ms) == ("Plan", 0, 5)
+    ann.do("ann", UnblockPerson(user_id="eve"))
+    ann.receive(evolve(again, version=14, title="Fine", count=14))
+    assert (ann.state.items["chat:c"].title, ann.state.items["chat:c"].unread) == ("Fine", 14)
 
 
 # ---------------------------------------------------------------- notices

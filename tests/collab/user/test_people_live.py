@@ -14,13 +14,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import ActorError
 from collab.app import App, AppSettings, open_app
-from collab.chat.commands import AddMember, CreateChat
+from collab.chat.commands import AddMember, CreateChat, RemoveMember, TransferChat
 from collab.errors import Conflict, NotFound, PermissionDenied
 from collab.limits import COUNT_PAUSE_MS_MIN, MESSAGE_TAIL_MAX
 from collab.meeting.commands import Invite, Invitee, Join, Schedule
 from collab.messages import PostMessage
 from collab.storage import MemoryStore
-from collab.user.commands import GetInbox, PageList, Read
+from collab.user.commands import GetInbox, PageList, Read, Welcome
 from collab.user.connections.commands import (
     AcceptConnection,
     BlockPerson,
@@ -204,20 +204,49 @@ async def test_people_of_a_room_see_each_others_cards(autojump_clock: MockClock)
         await app.do(MEETING, Schedule(title="x", participants=[guest]), user_id="ann")
         everybody = GetCards(user_ids=["ann", "bob", "eve", "nobody", "bob"])
         found: Any = await app.look(MEETING, everybody, user_id="ann")
-        assert {who: card["name"] for who, card in found["cards"].items()} == {
-            "ann": "Ann",
-            "bob": "Bob",
-        }
+        assert list(found["cards"]) == ["ann"], "whom somebody invites has not come"
         for who in ("bob", "eve"):  # Invited only, and not at all.
             with pytest.raises(PermissionDenied):
                 await app.look(MEETING, everybody, user_id=who)
         await app.do(MEETING, Join(), user_id="bob")
-        await app.look(MEETING, everybody, user_id="bob")
+        found = await app.look(MEETING, everybody, user_id="bob")
+        assert {who: card["name"] for who, card in found["cards"].items()} == {
+            "ann": "Ann",
+            "bob": "Bob",
+        }
         await app.do(CHAT, CreateChat(is_public=True), user_id="ann")
         found = await app.look(CHAT, everybody, user_id="ann")
         assert list(found["cards"]) == ["ann"]
         with pytest.raises(PermissionDenied):
             await app.look(CHAT, everybody, user_id="eve")  # Came through the public link.
+
+
+async def test_nobody_is_made_to_show_their_card(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U2.6] Not by being put into a chat of a stranger's: by writing there, or welcoming it."""
+    async with opened() as app:
+        for who in ("bob", "eve"):
+            await me(app, who, SetProfile(name=who.title()))
+        await app.do(CHAT, CreateChat(), user_id="trapper")
+        both = GetCards(user_ids=["bob", "eve"])
+
+        async def shown() -> list[str]:
+            await wait_all_tasks_blocked()
+            answer: Any = await app.look(CHAT, both, user_id="trapper")
+            return sorted(answer["cards"])
+
+        await app.do(CHAT, AddMember(user_id="bob"), user_id="trapper")
+        await app.do(CHAT, AddMember(user_id="eve", role="viewer"), user_id="trapper")
+        assert await shown() == []
+        await app.do(CHAT, TransferChat(user_id="bob"), user_id="trapper")
+        assert await shown() == [], "what others do to one is not one's own doing"
+        await post(app, "bob")
+        assert await shown() == ["bob"]
+        for _ in range(2):
+            await me(app, "eve", Welcome(target=CHAT))
+        assert await shown() == ["bob", "eve"]
+        await app.do(CHAT, RemoveMember(user_id="eve"), user_id="bob")
+        await app.do(CHAT, AddMember(user_id="eve"), user_id="bob")
+        assert await shown() == ["bob"], "brought in anew"
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1030,11 +1030,16 @@ export interface MessageDeleted {
   edits: number[];
 }
 
-/** This event's `by` put `emoji` on a message, or took it back. */
+/**
+ * This event's `by` put `emoji` on a message, or took it back.
+ *
+ * `of`: the id under which they had put it on, if they were a guest then.
+ */
 export interface MessageReacted {
   id: number;
   emoji: string;
   on: boolean;
+  of: string | null;
 }
 
 /** The newest messages, ascending. `leaf`: the end of the current branch; 0: nowhere. */
