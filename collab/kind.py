@@ -16,7 +16,7 @@ Tags of commands, queries and events are journaled or on the wire: they never ch
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
 from attrs import define, field, fields, frozen
@@ -294,6 +294,8 @@ class Kind(Generic[S]):
     # Actions that the audit log notes when they are granted, each with the fields of its command
     # that are kept; refused ones always are. Never a field that holds what people say, or a key.
     audited: Mapping[str, Sequence[str]] = field(factory=dict)
+    # Signals that change who may do what, likewise; their first field says who has done it.
+    audited_signals: Mapping[str, Sequence[str]] = field(factory=dict)
     # Brings the state's plain fields up to date before a snapshot is made of them: for states that
     # hold something live, such as a document, in a field with ``init=False``.
     settle: Callable[[S], None] = lambda _state: None
@@ -312,18 +314,23 @@ class Kind(Generic[S]):
             raise ValueError(f"kind {self.name}: two events share a tag")
         if strange := (self.quiet - set(self.events)) | (self.immediate - set(self.commands)):
             raise ValueError(f"kind {self.name}: {strange} are not its own")
-        by_tag = {cls.TAG: cls for cls in (*self.commands, *self.queries)}
-        for action, names in self.audited.items():
-            if action not in by_tag:
-                raise ValueError(f"kind {self.name}: audits {action}, which it does not have")
-            if strangers := set(names) - {
-                known.name for known in fields(cast("Any", by_tag[action]))
-            }:
-                raise ValueError(f"kind {self.name}: {action} has no fields {sorted(strangers)}")
+        self._check_audited(self.audited, (*self.commands, *self.queries))
+        self._check_audited(self.audited_signals, self.signals)
         if self.presence_with is not None and self.presence_with not in self.topics:
             raise ValueError(f"kind {self.name}: no topic {self.presence_with} for presence")
         if stray := self.allowed - self.actions:
             raise ValueError(f"kind {self.name}: permissions name unknown actions {sorted(stray)}")
+
+    def _check_audited(
+        self, audited: Mapping[str, Sequence[str]], classes: Iterable[type[Tagged]]
+    ) -> None:
+        by_tag = {cls.TAG: cls for cls in classes}
+        for action, names in audited.items():
+            if action not in by_tag:
+                raise ValueError(f"kind {self.name}: audits {action}, which it does not have")
+            known = {field.name for field in fields(cast("Any", by_tag[action]))}
+            if strangers := set(names) - known:
+                raise ValueError(f"kind {self.name}: {action} has no fields {sorted(strangers)}")
 
     @property
     def actions(self) -> frozenset[str]:

@@ -257,11 +257,15 @@ class LiveActor(Actor[Message, Entry]):
         return not self._is_closed and self._kind.role_of(self.state, caller) == role
 
     def _decide_receive(self, message: Receive) -> Decision[Entry]:
-        source = Caller(user_id=message.source)
+        source, command = Caller(user_id=message.source), message.command
         context = self._context(source)
-        handler = self._kind.signals[type(message.command)]
-        outcome = handler(self.state, message.command, context)
+        outcome = self._kind.signals[type(command)](self.state, command, context)
         entries = [Entry(event, message.source, context.now_ms) for event in outcome.events]
+        if entries and (names := self._kind.audited_signals.get(command.TAG)):
+            who, kept = Caller(user_id=getattr(command, names[0])), described(command, names)
+            entries[-1].audit = entry_of(
+                who, command.TAG, self.actor_id, "granted", at_ms=context.now_ms, detail=kept
+            )
         return Decision(entries, Done(outcome.value, self.seq + len(entries)))
 
     def _decide_admit(self, message: Admit) -> Decision[Entry]:

@@ -21,6 +21,7 @@ from collab.flags.state import (
 )
 from collab.kind import Answer, Caller, Context, Kind, Outcome, Stamp, Topic
 from collab.operators import Operators
+from collab.permission import noteworthy
 
 KIND_NAME: Final = "flags"
 
@@ -115,10 +116,7 @@ def flags_kind(operators: Operators) -> Kind[FlagsState]:
         },
         role_of=role_of,
         permissions=permissions.FLAGS,
-        audited={
-            "flags.set": ("name", "value", "is_on", "percent", "org_ids", "reason"),
-            "flags.remove": ("name", "reason"),
-        },
+        audited=noteworthy.FLAGS,
     )
 
 

@@ -4,8 +4,9 @@
 
     action -> the fields of its command that are kept: names and switches, never what people say
 
-What changes who may do what, takes something away from others, or carries things out. Every
-refusal is written down, whatever it is of (see ``collab.audit.recorder``).
+What changes who may do what, takes something away from others, or carries things out; and all that
+only operators and admins may do. Every refusal is written down, whatever it is of (see
+``collab.audit.recorder``).
 """
 
 from __future__ import annotations
@@ -40,6 +41,26 @@ CHAT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "notes.export": ("format",),
         "notes.import": (),
     }
+)
+
+# Signals, as ``Kind.audited_signals``: what somebody is from now on who was a guest before.
+CHAT_SIGNALS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"chat.hand_over": ("to_id", "from_id")}
+)
+USER_SIGNALS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"user.be_claimed": ("user_id",)}
+)
+
+FLAGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "flags.set": ("name", "value", "is_on", "percent", "org_ids", "reason"),
+        "flags.remove": ("name", "reason"),
+        "flags.list": (),
+    }
+)
+
+TIMERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"timers.cancel": ("target", "name"), "timers.list": ("target",)}
 )
 
 AUDIT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(

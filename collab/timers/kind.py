@@ -8,6 +8,7 @@ from typing import Any, Final
 from collab.alarms import Ring
 from collab.kind import Caller, Kind, Topic
 from collab.operators import Operators
+from collab.permission import noteworthy
 from collab.timers import permissions, rules
 from collab.timers.commands import (
     KIND_NAME,
@@ -43,6 +44,7 @@ def timers_kind(operators: Operators) -> Kind[TimersState]:
         topics={"timers": Topic(events=(TimerSet, TimerRang, TimerUnset), snapshot=_soonest)},
         role_of=role_of,
         permissions=permissions.TIMERS,
+        audited=noteworthy.TIMERS,
         signals_of=rules.signals_of,
         wakes_at=lambda state: state.next_due_ms,
     )

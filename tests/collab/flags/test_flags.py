@@ -119,7 +119,7 @@ async def test_a_change_says_who_when_and_why(production: Stage[FlagsState]) -> 
     reasons = [event.reason for _stamp, event in production.history if hasattr(event, "reason")]
     assert reasons == ["try it", "one is not true", "done"]
     assert production.replayed() == production.restored() == production.state
-    assert set(FLAGS.audited) == {"flags.set", "flags.remove"}
+    assert set(FLAGS.audited) == {"flags.set", "flags.remove", "flags.list"}
 
 
 def test_flags_are_bounded(production: Stage[FlagsState]) -> None:
