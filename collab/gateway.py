@@ -235,6 +235,10 @@ class CollabGateway:
             except Exception as error:  # noqa: BLE001 - a kind's fault ends this stream only
                 follower.end(to_wire(error))
 
+    def standing_changed(self, user_id: str) -> None:
+        """Have the next sign-in of *user_id* told to their actor, even if it says nothing new."""
+        self._arrivals.forget(user_id)
+
     async def catch_up(self, subscription: Subscription) -> None:
         """Bring a lagging subscription to the present, or start it over.
 

@@ -192,7 +192,9 @@ DELIVERIES_MAX: Final = 10_000  # Heard within the window, about 100 bytes each.
 WEBHOOK_BODY_BYTES_MAX: Final = 262_144  # A user with all their metadata.
 WEBHOOK_SECRET_BYTES_MAX: Final = 1_024
 STANDING_PEOPLE_MAX: Final = 20_000  # Whose roles changed last; tokens from before are short-lived.
+STANDING_REMOVED_MAX: Final = 10_000  # Of them, removed ones, who otherwise go last.
 STANDING_ORGS_PER_USER_MAX: Final = 100
+STANDING_SESSIONS_PER_USER_MAX: Final = 50  # Ended ones; beyond, all tokens from before are void.
 
 HTTP_CALL_TIMEOUT_S: Final = 30.0
 HTTP_WAIT_MAX_MS: Final = 1_000  # Who is to come back later than that is told so instead.
@@ -218,6 +220,7 @@ NOTES_REFUSALS_MAX: Final = 16  # Kept for the caller; each holds a whole docume
 assert 0.05 <= BATCH_INTERVAL_S <= 0.25
 assert MESSAGE_TAIL_MAX < MESSAGE_CACHE_MAX
 assert PARTICIPANTS_MAX <= COUNT_PEOPLE_MAX
+assert STANDING_REMOVED_MAX < STANDING_PEOPLE_MAX
 assert NOTICES_OF_STRANGERS_MAX < NOTICES_MAX
 assert USER_PINS_MAX < USER_REQUESTS_MAX  # A request that can give way is always found.
 assert SEAL_DELAY_MS < LATENESS_MS_MAX

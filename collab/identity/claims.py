@@ -34,6 +34,7 @@ PERMISSIONS: Final = "permissions"  # A list of the issuer's words.
 EMAIL: Final = "email"  # A field like any other: never an identity.
 NAME: Final = "name"
 ISSUED_AT: Final = "issued_at_ms"  # Of issuers' tokens: what they told since counts instead.
+SESSION: Final = "session"  # The issuer's name for the session, where its tokens say.
 ISSUER: Final = "issuer"  # The issuer's name in the settings; missing for tokens of our own.
 
 GUEST: Final = "guest"

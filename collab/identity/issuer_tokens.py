@@ -27,6 +27,7 @@ from collab.identity.claims import (
     ORG_ID,
     ORG_ROLE,
     PERMISSIONS,
+    SESSION,
     is_word,
     user_id_of,
 )
@@ -191,6 +192,8 @@ class IssuerTokens:
             EMAIL: self._email(claims),
             NAME: _line(self._said(claims, "name"), NAME_LEN_MAX),
         }
+        if is_word(proved.get("sid")):
+            said[SESSION] = proved["sid"]
         return Identity(user_id, expires_at_ms=int(proved["exp"] * 1000), claims=said)
 
     def _said(self, claims: Mapping[str, Any], what: str) -> Any:

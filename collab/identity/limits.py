@@ -43,8 +43,10 @@ CLAIM_BYTES_MAX: Final = 16_384  # A token and some JSON around it.
 # Tickets.
 TICKET_TTL_S: Final = 30.0
 TICKET_BYTES: Final = 24
-TICKETS_MAX: Final = 16_384  # Not yet used, of all users; about 300 bytes each.
+TICKETS_MAX: Final = 16_384  # Not yet used, of all who have signed in; about 500 bytes each.
 TICKETS_PER_USER_MAX: Final = 64  # Enough for every tab of a browser to come back at once.
+TICKETS_OF_GUESTS_MAX: Final = 8_192  # Of all guests.
+TICKETS_PER_GUEST_MAX: Final = 8
 
 # Brute force.
 FAILURES_BURST: Final = 30  # Bad tokens from one address at once,

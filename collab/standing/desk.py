@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from actors import ActorSystem
 from collab.limits import ASK_TIMEOUT_S
@@ -19,8 +19,10 @@ from collab.standing.deliveries import Delivery, Receiver
 from collab.standing.kind import STANDING, Hear, TellAll
 from collab.standing.standings import Standings
 from protocol.errors import CODES, WireError
-from protocol.gateway import Gateway
 from protocol.host import Host
+
+if TYPE_CHECKING:
+    from collab.gateway import CollabGateway
 
 _SOURCE = "webhook"  # Who a delivery comes from; no kind has this name.
 
@@ -31,7 +33,7 @@ class StandingDesk:
     def __init__(
         self,
         system: ActorSystem,
-        gateway: Gateway,
+        gateway: CollabGateway,
         standings: Standings,
         receivers: Mapping[str, Receiver],
     ) -> None:
@@ -81,6 +83,7 @@ class StandingDesk:
         changes = list(news)
         self._standings.apply(changes)
         for user_id in dict.fromkeys(change.user_id for change in changes):
+            self._gateway.standing_changed(user_id)
             for host in self._hosts_of(user_id):
                 if self._standings.is_void(user_id, host.identity.claims):
                     host.sign_out(WireError("unauthenticated", CODES["unauthenticated"][1]))

@@ -7,21 +7,22 @@ what was told, because a token that was signed before must not count for more th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from attrs import define, field, frozen
 
 from collab.audit.entry import AuditEntry, AuditRow, described
 from collab.errors import Conflict, RateLimited
-from collab.kind import Context, Kind, Outcome, Stamp
+from collab.kind import Context, Kind, Outcome, Signal, Stamp
 from collab.limits import (
     DELIVERIES_MAX,
-    STANDING_ORGS_PER_USER_MAX,
-    STANDING_PEOPLE_MAX,
     UNAVAILABLE_RETRY_MS,
 )
 from collab.permission.table import permissions_for
 from collab.standing.changes import Change
+from collab.standing.told import Told, is_news, remember
+from collab.user.profile.commands import StandingTold
 
 
 @frozen(kw_only=True)
@@ -55,10 +56,10 @@ class Heard:
 
 @define
 class StandingState:
-    """``told``: user -> organisation ("" for the person) -> the newest change."""
+    """Whatever is kept of one issuer's word."""
 
     key: str
-    told: dict[str, dict[str, Change]] = field(factory=dict)  # In the order of their last change.
+    told: Told = field(factory=dict)
     heard: dict[str, int] = field(factory=dict)  # Delivery -> until when, Unix ms.
 
 
@@ -74,7 +75,7 @@ def hear(state: StandingState, command: Hear, context: Context) -> Outcome:
     waiting = sum(until_ms > context.now_ms for until_ms in state.heard.values())
     if waiting >= DELIVERIES_MAX:
         raise RateLimited("too many deliveries", UNAVAILABLE_RETRY_MS)
-    news = [change for change in command.changes if _is_news(state, change)]
+    news = [change for change in command.changes if is_news(state.told, change)]
     event = Heard(delivery=command.delivery, until_ms=command.until_ms, changes=news)
     return Outcome([event], news)
 
@@ -90,14 +91,7 @@ def was_heard(state: StandingState, event: Heard, stamp: Stamp) -> None:
         del state.heard[delivery]
     state.heard[event.delivery] = event.until_ms
     for change in event.changes:
-        about = state.told.pop(change.user_id, {})
-        about.pop(change.org_id or "", None)
-        about[change.org_id or ""] = change
-        if len(about) > STANDING_ORGS_PER_USER_MAX:
-            del about[next(iter(about))]
-        state.told[change.user_id] = about  # Now the newest.
-    while len(state.told) > STANDING_PEOPLE_MAX:
-        del state.told[next(iter(state.told))]
+        remember(state.told, change)
 
 
 def rows(state: StandingState, event: Heard, stamp: Stamp) -> list[AuditRow]:
@@ -119,10 +113,17 @@ def rows(state: StandingState, event: Heard, stamp: Stamp) -> list[AuditRow]:
     ]
 
 
-def _is_news(state: StandingState, change: Change) -> bool:
-    """Say whether nothing newer was told: deliveries may come late and in any order."""
-    known = state.told.get(change.user_id, {}).get(change.org_id or "")
-    return known is None or known.at_ms < change.at_ms
+def signals_of(_state: StandingState, event: Heard, _stamp: Stamp) -> Sequence[Signal]:
+    """Have the people's own accounts follow, which others are shown by; sessions are not theirs."""
+    return [
+        Signal(
+            f"user:{change.user_id}",
+            StandingTold(org_id=change.org_id, role=change.role, at_ms=change.at_ms),
+            f"standing {change.about}",
+        )
+        for change in event.changes
+        if change.session_id is None
+    ]
 
 
 def _role_of(_state: StandingState, _caller: Any) -> str:
@@ -139,5 +140,6 @@ STANDING: Final = Kind(
     events={Heard: was_heard},
     role_of=_role_of,
     rows=rows,
+    signals_of=signals_of,
     permissions=permissions_for("standing"),
 )

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from attrs import evolve
+
 from collab.identity.claims import is_word, user_id_of
 from collab.standing.changes import Change
 
@@ -45,7 +47,7 @@ def changes_of_workos(issuer: str, told: Any) -> list[Change]:
     if event == "user.deleted":
         return [_change(issuer, _word(about, "id"), _time(told))]
     if event == "session.revoked":
-        return [_change(issuer, _word(about, "user_id"), _time(told))]
+        return [_ended(issuer, about, _time(told))]
     return []
 
 
@@ -61,7 +63,7 @@ def changes_of_clerk(issuer: str, told: Any) -> list[Change]:
     if event == "user.deleted" or (event == "user.updated" and about.get("banned") is True):
         return [_change(issuer, _word(about, "id"), _number(told, "timestamp"))]
     if event == "session.revoked":
-        return [_change(issuer, _word(about, "user_id"), _number(told, "timestamp"))]
+        return [_ended(issuer, about, _number(told, "timestamp"))]
     return []
 
 
@@ -73,6 +75,13 @@ def _change(
         raise CannotRead
     org = None if org_id is None else f"{issuer}:{org_id}"
     return Change(user_id=user_id, at_ms=at_ms, org_id=org, role=role)
+
+
+def _ended(issuer: str, session: Mapping[str, Any], at_ms: int) -> Change:
+    """Return the end of a session; of all of the user's if it does not say which."""
+    change = _change(issuer, _word(session, "user_id"), at_ms)
+    session_id = session.get("id")
+    return evolve(change, session_id=session_id) if is_word(session_id) else change
 
 
 def _map(told: Any, name: str) -> Mapping[str, Any]:
@@ -101,4 +110,7 @@ def _time(told: Mapping[str, Any]) -> int:
         at = datetime.fromisoformat(_word(told, "created_at"))
     except ValueError:
         raise CannotRead from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    at_ms = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    if at_ms < 0:
+        raise CannotRead
+    return at_ms

@@ -82,6 +82,10 @@ class Arrivals:
         except (ActorError, JournalError) as error:
             telling.fail(error)
 
+    def forget(self, user_id: str) -> None:
+        """Tell the next sign-in of *user_id* in any case: something else was told meanwhile."""
+        self._told.pop(user_id, None)
+
     def _is_told(self, user_id: str, said: SignedIn) -> bool:
         last = self._told.pop(user_id, None)
         if last is None:

@@ -94,6 +94,20 @@ class SignedIn:
     at_ms: int | None = number(1, SEQ_MAX, default=None)  # When the issuer said so; None: now.
 
 
+@frozen(kw_only=True)
+class StandingTold:
+    """Signal: what an issuer told of this person since their token was signed. May come twice.
+
+    Without *org_id*: they were removed. Without *role*: they left that organisation.
+    """
+
+    TAG: ClassVar[str] = "user.standing_told"
+
+    org_id: str | None = words(ID_LEN_MAX, default=None)
+    role: str | None = words(ID_LEN_MAX, default=None)
+    at_ms: int = number(0, SEQ_MAX)  # The issuer's clock.
+
+
 # ---------------------------------------------------------------- events
 
 

@@ -25,6 +25,7 @@ from collab.user.profile.commands import (
     ProfileSet,
     SetProfile,
     SignedIn,
+    StandingTold,
 )
 from collab.user.profile.languages import language_tag
 from collab.user.profile.shapes import Account, Profile
@@ -88,6 +89,27 @@ def sign_in(state: UserState, command: SignedIn, context: Context) -> Outcome:
         org_id=command.org_id,
         org_role=command.org_role,
         at_ms=at_ms,
+    )
+    return Outcome([event])
+
+
+def hear_standing(state: UserState, command: StandingTold, _context: Context) -> Outcome:
+    """Take over what an issuer changed, unless a token from after it is known. Never refused.
+
+    An organisation that the person had not signed in to is no change: the next token says so.
+    """
+    held = state.account
+    if not held.signed_in_ms or command.at_ms < held.signed_in_ms or held.org_id is None:
+        return Outcome()
+    if command.org_id not in (None, held.org_id):
+        return Outcome()
+    is_out = command.org_id is None or command.role is None
+    org_id = None if is_out else held.org_id
+    org_role = None if is_out else command.role
+    if (org_id, org_role) == (held.org_id, held.org_role):
+        return Outcome()
+    event = AccountSet(
+        email=held.email, name=held.name, org_id=org_id, org_role=org_role, at_ms=command.at_ms
     )
     return Outcome([event])
 

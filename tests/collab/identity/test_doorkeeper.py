@@ -19,6 +19,8 @@ from collab.identity.limits import (
     GUEST_TTL_S,
     TICKET_TTL_S,
     TICKETS_MAX,
+    TICKETS_OF_GUESTS_MAX,
+    TICKETS_PER_GUEST_MAX,
     TICKETS_PER_USER_MAX,
 )
 from collab.identity.tickets import TicketLedger
@@ -183,13 +185,43 @@ async def test_tickets_are_bounded(autojump_clock: MockClock) -> None:
     with pytest.raises(RateLimited) as caught:
         ledger.issue(Identity("ann"))
     assert 0 < (caught.value.retry_after_ms or 0) <= TICKET_TTL_S * 1000
-    for n in range(TICKETS_MAX - len(ledger)):
+    for n in range(TICKETS_MAX - 1):  # The last of them take the place of hers, but for one.
         ledger.issue(Identity(f"u{n}"))
+    assert len(ledger) == TICKETS_MAX
     with pytest.raises(RateLimited):
         ledger.issue(Identity("bob"))
     autojump_clock.jump(TICKET_TTL_S)
     ledger.issue(Identity("ann"))
     assert len(ledger) == 1
+
+
+async def test_whoever_holds_most_tickets_gives_way() -> None:
+    """[I6.3] To whoever holds two fewer, with their oldest one; nobody uses everybody's up."""
+    ledger = TicketLedger()
+    first = ledger.issue(Identity("honest"))
+    crowd = TICKETS_MAX // TICKETS_PER_USER_MAX
+    oldest = ledger.issue(Identity("u0"))
+    for n in range(1, TICKETS_MAX - 1):
+        ledger.issue(Identity(f"u{n % crowd}"))
+    late = ledger.issue(Identity("late"))
+    assert len(ledger) == TICKETS_MAX
+    assert ledger.redeem(oldest) is None
+    for ticket, user in ((first, "honest"), (late, "late")):
+        assert ledger.redeem(ticket) == Identity(user)
+
+
+async def test_guests_have_tickets_of_their_own() -> None:
+    """[I6.3] Fewer each, and however many guests there are people get theirs."""
+    ledger = TicketLedger()
+    for n in range(TICKETS_OF_GUESTS_MAX):
+        ledger.issue(Identity(f"guest:{n // TICKETS_PER_GUEST_MAX}"))
+    with pytest.raises(RateLimited):
+        ledger.issue(Identity("guest:0"))
+    ticket = ledger.issue(Identity("guest:new"))
+    assert len(ledger) == TICKETS_OF_GUESTS_MAX
+    for n in range(TICKETS_MAX):
+        ledger.issue(Identity(f"u{n}"))
+    assert ledger.redeem(ticket) == Identity("guest:new")
 
 
 # ---------------------------------------------------------------- brute force

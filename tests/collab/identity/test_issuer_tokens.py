@@ -13,6 +13,7 @@ from joserfc.jwk import RSAKey
 
 from collab.identity import LocalAuthenticator, OwnKey, Signer, caller_of, parse_issuers
 from collab.identity.authenticator import Doorkeeper
+from collab.identity.claims import SESSION
 from collab.identity.issuer_tokens import IssuerTokens
 from collab.identity.key_keeper import KeyKeeper
 from collab.identity.key_set import VerifyKey, read_key_set
@@ -185,6 +186,16 @@ async def test_a_token_that_brings_its_own_key_is_refused(name: str, nursery: tr
     await refused(door, f"{segment({'alg': 'ES256', 'kid': 'e', **header})}.{rest}")
     if name in {"jwk", "jku", "x5u", "x5c"}:
         await refused(door, sign(ec_key("e"), claims_of(), header=header))
+
+
+@pytest.mark.parametrize(("sid", "kept"), [("s1", "s1"), (None, None), (7, None), ("\n", None)])
+async def test_a_token_says_which_session_it_is_of(
+    sid: object, kept: str | None, nursery: trio.Nursery
+) -> None:
+    """[P6.12] By ``sid``; one that is no word is none, and refuses nobody."""
+    door, _ = doorkeeper(nursery)
+    identity = await door.authenticate(sign(ec_key("e"), claims_of(sid=sid)), PEER)
+    assert identity.claims.get(SESSION) == kept
 
 
 @pytest.mark.parametrize("kind", ["logout+jwt", "dpop+jwt", "JWE", 5])

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from collab.app import App, AppSettings, open_app
 from collab.errors import Conflict
-from collab.identity.claims import ISSUED_AT, ORG_ID, ORG_ROLE, SCOPES
+from collab.identity.claims import ISSUED_AT, ORG_ID, ORG_ROLE, SCOPES, SESSION
 from collab.standing import Delivery
 from protocol.gateway import Identity, Peer
 from protocol.messages import SUBPROTOCOL_JSON
@@ -38,11 +38,20 @@ def token(
     role: str | None = "admin",
     issued_ms: int = NOW_MS - 60_000,
     org: str = "org_1",
+    session: str | None = None,
     scopes: list[str] | None = None,
 ) -> str:
     """Return a token of a user of the issuer ``workos``; with *scopes*, of a service."""
     org_id = None if role is None else f"workos:{org}"
-    said = {"user": user, ORG_ID: org_id, ORG_ROLE: role, ISSUED_AT: issued_ms, SCOPES: scopes}
+    said: dict[str, Any] = {
+        "user": user,
+        ORG_ID: org_id,
+        ORG_ROLE: role,
+        ISSUED_AT: issued_ms,
+        SCOPES: scopes,
+    }
+    if session is not None:
+        said[SESSION] = session
     return orjson.dumps(said).decode()
 
 

@@ -33,6 +33,10 @@ def change(name: str, role: str | None = None, *, org: bool = True, at: int = NO
     return Change(user_id=f"{name}:user_1", at_ms=at, org_id=org_id, role=role)
 
 
+def ended(name: str, session_id: str, *, at: int = NOW_MS) -> Change:
+    return Change(user_id=f"{name}:user_1", at_ms=at, session_id=session_id)
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
@@ -43,7 +47,7 @@ def change(name: str, role: str | None = None, *, org: bool = True, at: int = NO
         (workos_event("user.deleted", {"id": "user_1"}), [change("workos", org=False)]),
         (
             workos_event("session.revoked", {"id": "s", "user_id": "user_1"}, at_ms=5_000),
-            [change("workos", org=False, at=5_000)],
+            [ended("workos", "s", at=5_000)],
         ),
         (workos_event("user.updated", {"id": "user_1"}), []),
         (workos_event("dsync.activated", {}), []),
@@ -68,7 +72,7 @@ def test_events_of_workos_are_understood(told: Mapping[str, Any], expected: list
         (clerk_event("user.updated", {"id": "user_1", "banned": False}), []),
         (
             clerk_event("session.revoked", {"id": "s", "user_id": "user_1"}),
-            [change("clerk", org=False)],
+            [ended("clerk", "s")],
         ),
         (clerk_event("organization.created", {"id": "org_1"}), []),
     ],
