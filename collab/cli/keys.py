@@ -6,16 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import trio
+from attrs import frozen
 from cyclopts import Parameter
 
-from collab.app import AppSettings, open_app
+from collab.app import AppSettings, open_app, system_clock_ms
+from collab.audit import AuditEntry
 from collab.cli.exit_codes import CommandFailed, ExitCode, leaves
 from collab.cli.flags import ConfigFile, SettingFlags, load
 from collab.cli.output import print_json, warn
 from collab.config import Config
 from collab.configured import configured_kinds
 from collab.keyring import MasterKeys, MasterKeysUnusable
+from collab.keyring.kind import KIND_NAME
 from collab.keyring.rotation import reseal_all
 from collab.storage import StoreUnusable
 from collab.storage.actors import keys_of_kind
@@ -36,27 +40,40 @@ def rotate(
         master = MasterKeys.open(settings.data)
         # First of all: a server that is started meanwhile already seals with the fresh key.
         master.begin_rotation()
-        user_ids = keys_of_kind(settings.data, "keys")
-        count, broken = trio.run(partial(_reseal, settings, master, user_ids))
-        if not broken:
-            master.end_rotation()
+        done = trio.run(partial(_reseal, settings, master))
     except (MasterKeysUnusable, StoreUnusable, OSError) as error:
         raise CommandFailed(ExitCode.STORE, str(error)) from None
     except ExceptionGroup as group:
         for leaf in leaves(group):
-            if isinstance(leaf, StoreUnusable):
+            if isinstance(leaf, StoreUnusable | OSError):
                 raise CommandFailed(ExitCode.STORE, str(leaf)) from None
         raise
-    for name in broken:
+    for name in done.broken:
         warn(f"the key of {name} does not open; the old master key is kept")
-    print_json({"users": len(user_ids), "sealed_anew": count, "broken": broken})
-    return ExitCode.FAILED if broken else ExitCode.DONE
+    print_json({"users": done.users, "sealed_anew": done.count, "broken": done.broken})
+    return ExitCode.FAILED if done.broken else ExitCode.DONE
 
 
-async def _reseal(
-    settings: Config, master: MasterKeys, user_ids: list[str]
-) -> tuple[int, list[str]]:
+@frozen
+class _Rotated:
+    users: int
+    count: int  # Of keys that were sealed anew.
+    broken: list[str]
+
+
+async def _reseal(settings: Config, master: MasterKeys) -> _Rotated:
     # All kinds: what waits to be sent to any of them must find it.
     kinds = configured_kinds(settings, master)
     async with open_app(settings.data, AppSettings(kinds=kinds)) as app:
-        return await reseal_all(app.system, master, user_ids)
+        # Only now: while this program has the directory nobody comes with a key of whom it does not
+        # know, sealed with what it forgets.
+        user_ids = await trio.to_thread.run_sync(keys_of_kind, settings.data, KIND_NAME)
+        count, broken = await reseal_all(app.system, master, user_ids)
+        if not broken:
+            master.end_rotation()
+        detail = orjson.dumps({"users": len(user_ids), "sealed_anew": count}).decode()
+        entry = AuditEntry(
+            at_ms=system_clock_ms(), action="keys.rotate", outcome="granted", detail=detail
+        )
+        app.store.audit_soon([entry])
+    return _Rotated(len(user_ids), count, broken)

@@ -1,4 +1,4 @@
-"""Which actors of a kind have a history, found without a server."""
+"""Which actors of a kind have a history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import apsw
 
-from collab.storage.directory import opened_for_looking
+from collab.storage.directory import opened_beside
 from collab.storage.errors import StoreUnusable, what_failed
 
 _ACTORS = "SELECT DISTINCT actor FROM {} WHERE actor > ?1 || ':' AND actor < ?1 || ';'"
@@ -16,16 +16,15 @@ _QUERY = " UNION ".join(
 
 
 def keys_of_kind(directory: Path, kind_name: str) -> list[str]:
-    """Return the keys of all actors of *kind_name* in *directory*, which nobody may have open.
+    """Return the keys of all actors of *kind_name* in *directory*, which somebody may have open.
 
-    Blocking: for a thread of its own, or a command.
+    That is all there will be only for whoever has it open: another one may be adding some.
+    Blocking: for a thread of its own.
 
     Raises:
-      StoreUnusable: it cannot be read, or a server has it open.
+      StoreUnusable: it cannot be read.
     """
-    with opened_for_looking(directory) as db:
-        if db is None:
-            return []
+    with opened_beside(directory) as db:
         try:
             rows = db.execute(f"{_QUERY} ORDER BY 1", (kind_name,)).fetchall()
         except apsw.Error as error:

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from collab.app import AppSettings, open_app
+from collab.audit import AuditFilter
 from collab.cli import main
 from collab.errors import LimitExceeded, PermissionDenied
 from collab.keyring import MasterKeys, SealBroken, keys_kind, provider_key
@@ -19,6 +20,8 @@ from collab.keyring.rotation import reseal_all
 from collab.keyring.state import ListKeys, RemoveKey, SetKey
 from collab.kind import Kind
 from collab.kinds import BUILT_IN
+from collab.storage import export_audit
+from collab.storage.actors import keys_of_kind
 from protocol.client import SnapshotItem
 from protocol.errors import CallFailed
 from tests.integration.served import served
@@ -156,16 +159,28 @@ def rotate(directory: Path) -> int:
 async def test_rotation_seals_everything_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """[X2.2] ``collab keys rotate``: all keys open, the old master key is gone; then once more."""
+    """[X2.2] ``collab keys rotate``: all keys open, the old one is gone, it is audited; twice."""
     await fill(tmp_path, 5)
     before = MasterKeys.open(tmp_path)
     for _again in range(2):
         assert await trio.to_thread.run_sync(partial(rotate, tmp_path)) == 0
         assert '"sealed_anew":5' in capsys.readouterr().out
         await check(tmp_path, 5)
+    entries = list(export_audit(tmp_path, AuditFilter(action="keys.rotate")))
+    assert [record.entry.detail for record in entries] == ['{"users":5,"sealed_anew":5}'] * 2
     after = MasterKeys.open(tmp_path)
     assert after.active != before.active
     assert after.old == frozenset()
+
+
+async def test_who_has_keys_is_found_while_the_directory_is_held(tmp_path: Path) -> None:
+    """[X2.6] Whoever came last, too: keys that are on no list would be lost with the old key."""
+    assert await trio.to_thread.run_sync(partial(rotate, tmp_path)) == 0, "nothing in it yet"
+    await fill(tmp_path, 2)
+    async with open_app(tmp_path, settings_in(tmp_path)) as app:
+        await app.do("keys:late", SetKey(provider="p", secret=SECRET), user_id="late")
+        found = await trio.to_thread.run_sync(keys_of_kind, tmp_path, "keys")
+    assert found == ["late", "u0", "u1"]
 
 
 async def test_a_rotation_that_was_killed_goes_on(tmp_path: Path) -> None:
