@@ -40,6 +40,7 @@ from collab.messages.counting import MessagesCounted, Ring
 from collab.permission import noteworthy
 from collab.permission.table import permissions_for
 from collab.user.profile.cards import GetCards
+from collab.user.still_guest import if_still_guest
 
 _ANSWERS: Final[Mapping[type[Tagged], Callable[[ChatState, Any, Context], Answer]]] = (
     MappingProxyType(
@@ -57,13 +58,13 @@ CHAT: Final = Kind(
     name="chat",
     new_state=ChatState,
     commands={
-        CreateChat: rules.create,
+        CreateChat: if_still_guest(rules.create),
         RenameChat: rules.rename,
         UpdateChat: rules.update,
         PublishChat: rules.publish,
         DeleteChat: rules.delete,
         TransferChat: rules.transfer,
-        AddMember: rules.add_member,
+        AddMember: if_still_guest(rules.add_member),
         RemoveMember: rules.remove_member,
         SetMemberRole: rules.set_member_role,
         LeaveChat: rules.leave,

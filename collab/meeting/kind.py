@@ -56,6 +56,7 @@ from collab.permission import noteworthy
 from collab.transcript.commands import AddChunk, AddChunks, PageTranscript, RangeTranscript
 from collab.transcript.events import BucketSealed, ChunkAdded
 from collab.user.profile.cards import GetCards
+from collab.user.still_guest import if_still_guest
 
 Decide = Callable[[MeetingState, Any, Context], Outcome]
 
@@ -119,13 +120,13 @@ MEETING: Final[Kind[MeetingState]] = Kind(
     name="meeting",
     new_state=new_state,
     commands={
-        Schedule: lifecycle.schedule,
+        Schedule: if_still_guest(lifecycle.schedule),
         Update: lifecycle.update,
         Reschedule: lifecycle.reschedule,
         Start: lifecycle.start,
         End: lifecycle.end,
         Cancel: lifecycle.cancel,
-        Invite: people.invite,
+        Invite: if_still_guest(people.invite),
         Join: people.join,
         Leave: people.leave,
         Dismiss: people.dismiss,

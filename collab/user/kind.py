@@ -9,7 +9,16 @@ from collab.kind import Kind, Put, Signal, Stamp, Topic
 from collab.permission import noteworthy
 from collab.permission.table import permissions_for
 from collab.timers import Rang
-from collab.user import blocked_guests, claiming, guest_end, invitations, reading, rules, view
+from collab.user import (
+    blocked_guests,
+    claiming,
+    guest_end,
+    invitations,
+    reading,
+    rules,
+    still_guest,
+    view,
+)
 from collab.user.commands import (
     Archive,
     CountItem,
@@ -115,6 +124,7 @@ USER: Final = Kind(
         blocked_guests.ShunGuest: blocked_guests.shun,
         blocked_guests.GuestIs: blocked_guests.guest_is,
         guest_end.RenewGuest: guest_end.renewed,
+        still_guest.AskGuest: still_guest.answer,
         Rang: guest_end.rang,
     },
     events={

@@ -104,7 +104,7 @@ async def test_who_takes_a_guests_place_is_written_down(
     """[A2.9] The claim, and each chat in which it makes somebody a member; once each."""
     async with open_app(None, settings) as app:
         guest = Caller("guest:g1", is_guest=True)
-        await app.system.ref("chat", "c").ask(Do(guest, CreateChat()), timeout_s=5)
+        await app.system.ref("chat", "c").ask(Do(guest, CreateChat(), answer=True), timeout_s=5)
         await trio.sleep(1)
         for _again in range(2):
             await claim(app.system, guest_id=guest.user_id, user_id="ann")

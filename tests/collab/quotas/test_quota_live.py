@@ -209,7 +209,7 @@ async def test_a_guest_who_signs_in_takes_the_quota_along(
     async with open_app(None, settings) as app:
         guest = Caller("guest:g1", is_guest=True)
         chat = app.system.ref("chat", "c")
-        await chat.ask(Do(guest, CreateChat()), timeout_s=1)
+        await chat.ask(Do(guest, CreateChat(), answer=True), timeout_s=1)
         for _ in range(2):
             taken = Receive("chat:c", TakeHold(pool="anonymous"))
             hold = await app.system.ref("quota", guest.user_id).ask(taken, timeout_s=1)

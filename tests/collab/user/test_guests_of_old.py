@@ -12,15 +12,17 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from collab.app import App
 from collab.chat.commands import AddMember, CreateChat, GetChat
+from collab.chat.handing_over import HandOver
 from collab.errors import Conflict, NotFound
 from collab.identity.limits import GUEST_TTL_S
 from collab.limits import GUEST_GRACE_S
+from collab.meeting.commands import Invite, Schedule
 from collab.messages import GetMessage, PostMessage, React
 from collab.storage import MemoryStore
 from collab.user import USER
 from collab.user.blocked_guests import GuestIs, ShunGuest
 from collab.user.claiming import BeClaimed, claim
-from collab.user.commands import PageList
+from collab.user.commands import ListItem, PageList
 from collab.user.connections.commands import (
     BlockPerson,
     PageConnections,
@@ -127,6 +129,41 @@ def test_a_block_that_was_taken_back_is_not_handed_on(monkeypatch: pytest.Monkey
     told = [signal.target for signal in guest.signals if isinstance(signal.command, GuestIs)]
     assert told == ["user:2", "user:3", "user:4"]
     assert guest.replayed() == guest.state == guest.restored()
+
+
+async def test_a_guest_of_old_begins_nothing(autojump_clock: MockClock) -> None:
+    """[I5.8] No room, and nobody is brought into one; before, a guest does all of it."""
+    meeting = "meeting:m"
+    async with opened() as app:
+        await app.do(CHAT, CreateChat(), user_id=GUEST)
+        await app.do(CHAT, AddMember(user_id="bob"), user_id=GUEST)
+        await app.do(meeting, Schedule(title="x"), user_id=GUEST)
+        await app.do(meeting, Invite(user_id="bob", role="speaker"), user_id=GUEST)
+        await wait_all_tasks_blocked()
+        await claim(app.system, guest_id=GUEST, user_id="ann")
+        for target, command in (
+            ("chat:new", CreateChat()),
+            ("meeting:new", Schedule(title="x")),
+            (meeting, Invite(user_id="vera", role="speaker")),
+        ):
+            with pytest.raises(Conflict):
+                await app.do(target, command, user_id=GUEST)
+        await app.do(CHAT, AddMember(user_id="vera"), user_id="ann")
+        assert await listed(app, "vera") == [(CHAT, "ann")]
+
+
+def test_what_is_listed_after_a_claim_is_handed_over() -> None:
+    """[I5.4] A chat whose signal was under way when the guest signed in."""
+    guest: Stage[UserState] = Stage(USER, GUEST)
+    guest.receive(BeClaimed(user_id="ann"), "identity")
+    guest.signals.clear()
+    guest.receive(
+        ListItem(
+            kind="chat", target=CHAT, title="", status="open", role="owner", at_ms=1, version=1
+        )
+    )
+    moved = [(signal.target, signal.command) for signal in guest.signals]
+    assert (CHAT, HandOver(from_id=GUEST, to_id="ann")) in moved
 
 
 # ---------------------------------------------------------------- reactions
