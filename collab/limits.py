@@ -103,6 +103,7 @@ COUNT_PEOPLE_MAX: Final = 4_096  # Of whom it is remembered up to where they sur
 
 # Notes: the shared document of a meeting or chat.
 NOTES_BYTES_MAX: Final = 5_767_168  # Whole state; as base64 it fits a client's frame (8 MiB).
+NOTES_SHOWN_BYTES_MAX: Final = 7_864_320  # Of a moment or branch with its texts, as JSON.
 NOTES_CLIENTS_MAX: Final = 16_000  # Ids ever used, one per page load; all fit one update.
 NOTES_CLIENTS_PER_USER_MAX: Final = 4_000  # So that nobody uses up the ids of everybody.
 NOTES_ROOTS_MAX: Final = 64

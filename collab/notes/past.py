@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
 import trio
 from attrs import frozen
 
 from collab.errors import LimitExceeded, NotFound
 from collab.kind import Answer, Context, Reader
-from collab.limits import NOTES_REPLAY_EVENTS_MAX, NOTES_REPLAY_PAGE
+from collab.limits import NOTES_REPLAY_EVENTS_MAX, NOTES_REPLAY_PAGE, NOTES_SHOWN_BYTES_MAX
 from collab.notes.commands import NotesAt, NotesHalved
 from collab.notes.document import EMPTY, no_panic
 from collab.notes.halving import grouped, halve
@@ -102,7 +104,19 @@ def at(state: HasNotes, query: NotesAt, context: Context) -> Answer:
 
 def _shown(past: Past, seq: int) -> Mapping[str, Any]:
     update = past.before(seq + 1)
-    return {"seq": seq, "update": update, "text": texts_of(update)}
+    return with_texts({"seq": seq, "update": update}, text=texts_of(update))
+
+
+def with_texts(shown: Mapping[str, Any], **texts: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return *shown*, whose ``update`` is a document, with what its roots read.
+
+    Of a document so long that no message could carry both, the texts are empty and ``is_long`` is
+    true: whoever wants them reads them from the update.
+    """
+    room = NOTES_SHOWN_BYTES_MAX - len(base64.b64encode(shown["update"]))
+    is_long = sum(len(orjson.dumps(text)) for text in texts.values()) > room
+    told: Mapping[str, Mapping[str, str]] = {name: {} for name in texts} if is_long else texts
+    return {**shown, **told, "is_long": is_long}
 
 
 def texts_of(update: bytes) -> Mapping[str, str]:

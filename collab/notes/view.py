@@ -23,7 +23,7 @@ from collab.notes.commands import (
 )
 from collab.notes.document import no_panic
 from collab.notes.markdown import export_state
-from collab.notes.past import texts_of
+from collab.notes.past import texts_of, with_texts
 from collab.notes.rewriting import joined
 from collab.notes.state import HasNotes, Version
 from protocol.yjs import FrameRefused, decode_state_vector
@@ -79,7 +79,7 @@ def get_branch(state: HasNotes, query: GetBranch, context: Context) -> Answer:
             lambda: (texts_of(whole), texts_of(joined(whole, content)))
         )
         shown = {"id": branch.id, "by": branch.by, "at_ms": branch.at_ms}
-        return {**shown, "update": content, "text": text, "now": now}
+        return with_texts({**shown, "update": content}, text=text, now=now)
 
     return Answer(read=read)
 

@@ -73,11 +73,16 @@ class NotesMoments(TypedDict):
 
 
 class NotesThen(TypedDict):
-    """The document after event ``seq``: as one update, and what its roots read."""
+    """The document after event ``seq``: as one update, and what its roots read.
+
+    If it ``is_long``, ``text`` is empty: it would not fit a message, and can be read from the
+    update.
+    """
 
     seq: int
     update: bytes
     text: dict[str, str]
+    is_long: bool
 
 
 class NotesPassage(TypedDict):
@@ -111,7 +116,10 @@ class NotesBranches(TypedDict):
 
 
 class NotesBranchContent(TypedDict):
-    """A branch as it was sent; what every root reads ``now``, and would read with it."""
+    """A branch as it was sent; what every root reads ``now``, and would read with it.
+
+    If it ``is_long``, both are empty: they would not fit a message.
+    """
 
     id: int
     by: str
@@ -119,6 +127,7 @@ class NotesBranchContent(TypedDict):
     update: bytes
     text: dict[str, str]
     now: dict[str, str]
+    is_long: bool
 
 
 class NotesExported(TypedDict):

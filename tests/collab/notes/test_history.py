@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from itertools import pairwise
 
+import orjson
+import pycrdt
 import pytest
 
 from collab.errors import BadRequest, Conflict, LimitExceeded
-from collab.limits import NOTES_MOMENT_PAUSE_MS, NOTES_MOMENT_SPAN_MS, NOTES_VERSIONS_MAX
+from collab.limits import (
+    NOTES_BYTES_MAX,
+    NOTES_MOMENT_PAUSE_MS,
+    NOTES_MOMENT_SPAN_MS,
+    NOTES_VERSIONS_MAX,
+)
 from collab.notes.commands import (
+    EditNotes,
     ExportNotes,
     ListVersions,
     NameVersion,
@@ -16,7 +25,10 @@ from collab.notes.commands import (
     PageMoments,
     SyncNotes,
 )
-from tests.collab.notes.pad import Editor, PadStage
+from protocol.limits import SERVER_FRAME_BYTES_MAX
+from protocol.structure import pack
+from tests.collab.notes.pad import Editor, PadStage, reader_of
+from tests.protocol.yjs import building as b
 
 
 @pytest.fixture
@@ -87,3 +99,19 @@ async def test_a_malformed_state_vector_is_a_bad_request(pad: PadStage) -> None:
     """[N1.3] It never reaches the CRDT library."""
     with pytest.raises(BadRequest, match="state_vector"):
         await pad.look("ann", SyncNotes(state_vector=b"\xff\xff"))
+
+
+async def test_what_is_too_long_for_a_message_is_shown_without_its_texts(pad: PadStage) -> None:
+    """[N5.19] The longest documents can be looked at; a client reads them from the update."""
+    words = "\x01 words" * (NOTES_BYTES_MAX // 7 - 10_000)
+    await pad.act("ann", EditNotes(update=b.update(b.section(1, 0, b.text(words, parent="t")))))
+    shown = await pad.look("ben", NotesAt(seq=1))
+    assert (shown["text"], shown["is_long"]) == ({}, True)
+    assert str(reader_of(shown["update"]).get("t", type=pycrdt.Text)) == words
+    assert len(pack(shown)) < SERVER_FRAME_BYTES_MAX
+    assert len(orjson.dumps(shown, default=lambda raw: b64encode(raw).decode())) < (
+        SERVER_FRAME_BYTES_MAX
+    )
+    await pad.act("ann", EditNotes(update=b.update(deletes=[b.deletions(1, (0, len(words)))])))
+    shown = await pad.look("ben", NotesAt(seq=2))
+    assert (shown["text"], shown["is_long"]) == ({"t": ""}, False)

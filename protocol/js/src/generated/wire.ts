@@ -817,11 +817,17 @@ export interface NotesAtArgs {
   seq: number;
 }
 
-/** The document after event `seq`: as one update, and what its roots read. */
+/**
+ * The document after event `seq`: as one update, and what its roots read.
+ *
+ * If it `is_long`, `text` is empty: it would not fit a message, and can be read from the
+ * update.
+ */
 export interface NotesThen {
   seq: number;
   update: Uint8Array;
   text: Record<string, string>;
+  is_long: boolean;
 }
 
 /**
@@ -856,7 +862,11 @@ export interface NotesBranchArgs {
   id: number;
 }
 
-/** A branch as it was sent; what every root reads `now`, and would read with it. */
+/**
+ * A branch as it was sent; what every root reads `now`, and would read with it.
+ *
+ * If it `is_long`, both are empty: they would not fit a message.
+ */
 export interface NotesBranchContent {
   id: number;
   by: string;
@@ -864,6 +874,7 @@ export interface NotesBranchContent {
   update: Uint8Array;
   text: Record<string, string>;
   now: Record<string, string>;
+  is_long: boolean;
 }
 
 /** A root as a text in some format: `{"content"}`. Without a root: the only or first one. */
