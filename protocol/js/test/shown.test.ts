@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { TranscriptLine } from '../src/generated/wire.js'
 import type { EventItem } from '../src/items.js'
 import { LINES_SHOWN_MAX, MESSAGES_SHOWN_MAX } from '../src/limits.js'
-import { appended, blank, type MessagesShown } from '../src/messages-shown.js'
+import { appended, blank, type MessagesShown, reduceMessages } from '../src/messages-shown.js'
 import { mergedLines, reduceTranscript, type TranscriptShown } from '../src/transcript-shown.js'
 import { seeded } from './clients.js'
 
@@ -34,4 +34,12 @@ it('[JS7.7] a view is bounded: what falls off can be paged to', () => {
   let messages: MessagesShown = { messages: [], more: false, leaf: 0 }
   for (let id = 1; id <= MESSAGES_SHOWN_MAX + 1; id++) messages = appended(messages, { ...blank('ann', 0), id })
   expect([messages.messages.length, messages.messages[0]?.id, messages.more]).toEqual([MESSAGES_SHOWN_MAX, 2, true])
+})
+
+it('[C2.13] a reaction of a guest is taken back by the user that the guest has become', () => {
+  const message = { ...blank('ann', 0), id: 1, reactions: { '+1': ['guest:g', 'bob'] } }
+  const data = { id: 1, emoji: '+1', on: false, of: 'guest:g' }
+  const event: EventItem = { kind: 'event', seq: 2, topic: 'messages', type: 'message.reacted', at_ms: 0, by: 'ann', data }
+  const shown = reduceMessages(appended({ messages: [], more: false, leaf: 0 }, message), event)
+  expect(shown.messages[0]?.reactions).toEqual({ '+1': ['bob'] })
 })
