@@ -294,7 +294,8 @@ class Kind(Generic[S]):
     # Actions that the audit log notes when they are granted, each with the fields of its command
     # that are kept; refused ones always are. Never a field that holds what people say, or a key.
     audited: Mapping[str, Sequence[str]] = field(factory=dict)
-    # Signals that change who may do what, likewise; their first field says who has done it.
+    # Signals that change who may do what, or take something away, likewise. Their first field says
+    # who has done it; if there is none, their sender has.
     audited_signals: Mapping[str, Sequence[str]] = field(factory=dict)
     # Brings the state's plain fields up to date before a snapshot is made of them: for states that
     # hold something live, such as a document, in a field with ``init=False``.

@@ -261,8 +261,10 @@ class LiveActor(Actor[Message, Entry]):
         context = self._context(source)
         outcome = self._kind.signals[type(command)](self.state, command, context)
         entries = [Entry(event, message.source, context.now_ms) for event in outcome.events]
-        if entries and (names := self._kind.audited_signals.get(command.TAG)):
-            who, kept = Caller(user_id=getattr(command, names[0])), described(command, names)
+        names = self._kind.audited_signals.get(command.TAG)
+        if entries and names is not None:
+            who = Caller(user_id=getattr(command, names[0])) if names else source
+            kept = described(command, names)
             entries[-1].audit = entry_of(
                 who, command.TAG, self.actor_id, "granted", at_ms=context.now_ms, detail=kept
             )

@@ -43,9 +43,10 @@ CHAT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
-# Signals, as ``Kind.audited_signals``: what somebody is from now on who was a guest before.
+# Signals, as ``Kind.audited_signals``: what somebody is from now on who was a guest before, and the
+# end of what a guest has left alone.
 CHAT_SIGNALS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"chat.hand_over": ("to_id", "from_id")}
+    {"chat.hand_over": ("to_id", "from_id"), "chat.forsake": ()}
 )
 USER_SIGNALS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"user.be_claimed": ("user_id",)}

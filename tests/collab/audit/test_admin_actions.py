@@ -12,12 +12,13 @@ from trio.testing import MockClock
 from collab.app import App, AppSettings, open_app
 from collab.audit import AuditEntry, AuditFilter
 from collab.chat.commands import CreateChat
+from collab.chat.handing_over import Forsake
 from collab.flags import flags_kind
 from collab.flags.state import ListFlags, RemoveFlag, SetFlag
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.operators import Operators
-from collab.requests import Do
+from collab.requests import Do, Receive
 from collab.timers import timers_kind, timers_of
 from collab.timers.commands import CancelTimer, ListTimers
 from collab.user.claiming import claim
@@ -116,3 +117,15 @@ async def test_who_takes_a_guests_place_is_written_down(
         ]
         assert orjson.loads(written[1].detail) == {"from_id": "guest:g1", "to_id": "ann"}
         assert all(one.seq > 0 for one in written)
+
+
+async def test_what_ends_with_a_guest_is_written_down(settings: AppSettings) -> None:
+    """[A2.9] A chat that is deleted because its guest is gone, once."""
+    async with open_app(None, settings) as app:
+        chat = app.system.ref("chat", "c")
+        guest = Caller("guest:g1", is_guest=True)
+        await chat.ask(Do(guest, CreateChat(), answer=True), timeout_s=5)
+        for _again in range(2):
+            await chat.ask(Receive("user:guest:g1", Forsake()), timeout_s=5)
+        (entry,) = await entries_of(app, "user:guest:g1")
+        assert (entry.action, entry.target) == ("chat.forsake", "chat:c")
