@@ -101,6 +101,8 @@ COUNT_PAUSE_MS_PER_PERSON: Final = 1_000  # So a busy room costs one signal a se
 COUNT_PAUSE_MS_MAX: Final = 60_000  # its size, or, above 60 people, each of them one a minute.
 COUNT_PEOPLE_MAX: Final = 4_096  # Of whom it is remembered up to where they surely know.
 
+GONE_KEPT_MAX: Final = 200  # Newest deleted messages of a room, which are not unread.
+
 # Notes: the shared document of a meeting or chat.
 NOTES_BYTES_MAX: Final = 5_767_168  # Whole state; as base64 it fits a client's frame (8 MiB).
 NOTES_SHOWN_BYTES_MAX: Final = 7_864_320  # Of a moment or branch with its texts, as JSON.

@@ -188,6 +188,7 @@ class MessageDeleted:
 
     id: int
     edits: list[int] = field(factory=list)  # Seqs of its edits: their content goes too.
+    n: int = 0  # Which message of its room it was; 0: posted before messages were numbered.
 
 
 @frozen(kw_only=True)

@@ -35,8 +35,8 @@ class MessagesCounted:
 
 
 def wakes_at(log: MessageLog, people: int) -> int | None:
-    """Return when *people* are to be told of new messages, Unix ms; None: they know."""
-    if log.count == log.counted:
+    """Return when *people* are to be told of new or deleted messages, Unix ms; None: they know."""
+    if log.count == log.counted and log.deletions == log.deletions_told:
         return None
     pause_ms = min(max(people * COUNT_PAUSE_MS_PER_PERSON, COUNT_PAUSE_MS_MIN), COUNT_PAUSE_MS_MAX)
     # The clock may have been set back since: then the newest message is older than the count.
@@ -56,18 +56,18 @@ def counted(state: HasMessages, event: MessagesCounted, stamp: Stamp) -> None:
     """Note what people know."""
     state.messages.counted = event.count
     state.messages.counted_ms = stamp.at_ms
+    state.messages.deletions_told = state.messages.deletions
 
 
 def signals(log: MessageLog, target: str, user_ids: Iterable[str]) -> list[Signal]:
     """Return what the lists of *user_ids* are told."""
-    return [
-        Signal(
-            f"user:{user_id}",
-            CountItem(target=target, count=log.count, seen=log.seen.get(user_id, 0)),
-            COUNT_SLOT,
-        )
-        for user_id in user_ids
-    ]
+    return [Signal(f"user:{who}", _count_of(log, target, who), COUNT_SLOT) for who in user_ids]
+
+
+def _count_of(log: MessageLog, target: str, user_id: str) -> CountItem:
+    seen = log.seen.get(user_id, 0)
+    gone = [number for number in log.gone if number > seen]
+    return CountItem(target=target, count=log.count, seen=seen, gone=gone)
 
 
 __all__ = ["MessagesCounted", "Ring", "count", "counted", "signals", "wakes_at"]

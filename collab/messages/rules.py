@@ -100,7 +100,7 @@ def delete(state: HasMessages, command: DeleteMessage, context: Context) -> Outc
 def _deletion(message: Message) -> Outcome:
     if message.is_deleted:
         return Outcome()
-    return Outcome([MessageDeleted(id=message.id, edits=list(message.edits))])
+    return Outcome([MessageDeleted(id=message.id, edits=list(message.edits), n=message.n)])
 
 
 def delete_any(state: HasMessages, command: DeleteAnyMessage, _context: Context) -> Outcome:
@@ -206,6 +206,7 @@ def deleted(state: HasMessages, event: MessageDeleted, _stamp: Stamp) -> None:
 
     The seqs of its edits stay too: their rows are removed right after this.
     """
+    state.messages.note_gone(event.n)
     message = state.messages.find(event.id)
     if message is None:
         return

@@ -8,7 +8,7 @@ same after a replay; the cache is not part of the state and is lost with the act
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -18,6 +18,7 @@ from attrs import define, field
 from collab.kind import Item
 from collab.limits import (
     COUNT_PEOPLE_MAX,
+    GONE_KEPT_MAX,
     MESSAGE_CACHE_MAX,
     MESSAGE_TAIL_BYTES_MAX,
     MESSAGE_TAIL_MAX,
@@ -108,6 +109,9 @@ class MessageLog:
     tail_weight: int = 0
     counted: int = 0  # Messages that people were told of,
     counted_ms: int = 0  # and when; see ``counting``.
+    gone: list[int] = field(factory=list)  # Numbers of deleted messages, ascending: the newest.
+    deletions: int = 0  # Ever,
+    deletions_told: int = 0  # and those that people were told of.
     heirs: dict[str, str] = field(factory=dict)  # Author to who that is now; see ``handing_over``.
     seen: dict[str, int] = field(factory=dict)  # Person to the number up to which they surely know.
     cache: dict[int, Message] = field(factory=dict, init=False, eq=False, repr=False)
@@ -166,6 +170,13 @@ class MessageLog:
             self.seen[user_id] = self.count
         if len(self.seen) > COUNT_PEOPLE_MAX:
             del self.seen[next(iter(self.seen))]
+
+    def note_gone(self, number: int) -> None:
+        """Message *number* was deleted: it is nothing to read any more. 0: nobody knows which."""
+        if number:
+            insort(self.gone, number)
+            del self.gone[:-GONE_KEPT_MAX]
+            self.deletions += 1
 
     def reweigh(self, message: Message) -> None:
         """Account for a new or changed message."""

@@ -13,7 +13,13 @@ from typing import Any, ClassVar, Final, Literal
 from attrs import field, frozen
 from attrs.validators import and_, ge, in_, le, max_len, min_len, optional
 
-from collab.limits import LABEL_LEN_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, TITLE_LEN_MAX
+from collab.limits import (
+    GONE_KEPT_MAX,
+    LABEL_LEN_MAX,
+    PAGE_LIMIT_DEFAULT,
+    PAGE_LIMIT_MAX,
+    TITLE_LEN_MAX,
+)
 from collab.messages.checks import SEQ_MAX, number, place
 from protocol.limits import TARGET_LEN_MAX
 
@@ -69,6 +75,7 @@ class CountItem:
     """So many messages were ever posted in *target*.
 
     Up to the ``seen``-th they are nothing new to this person, who posted that one or came later.
+    ``gone``: the numbers of later ones that were deleted, the newest ``GONE_KEPT_MAX``.
     """
 
     TAG: ClassVar[str] = "user.count_item"
@@ -76,6 +83,7 @@ class CountItem:
     target: str = _target()
     count: int = number(0, SEQ_MAX)
     seen: int = number(0, SEQ_MAX, default=0)
+    gone: list[int] = field(factory=list, validator=max_len(GONE_KEPT_MAX))
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ it there, so that a mark is right although the count may be behind.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -17,6 +17,7 @@ from attrs import evolve
 
 from collab.errors import NotFound
 from collab.kind import Caller, Context, Outcome, Reader, Stamp
+from collab.limits import GONE_KEPT_MAX
 from collab.messages.state import LISTING
 from collab.user.commands import CountItem, Read
 from collab.user.invitations import is_blocked
@@ -70,23 +71,34 @@ def count(state: UserState, command: CountItem, _context: Context) -> Outcome:
     entry = state.items.get(command.target)
     if entry is None or is_blocked(state, entry.invited_by):
         return Outcome()
-    after = with_counts(entry, command.count, command.seen)
+    after = with_counts(entry, command.count, command.seen, command.gone)
     if after == entry:
         return Outcome()
     event = ItemCounted(
-        target=command.target, count=after.count, seen=after.seen, unread=after.unread
+        target=command.target,
+        count=after.count,
+        seen=after.seen,
+        gone=after.gone,
+        unread=after.unread,
     )
     return Outcome([event])
 
 
-def with_counts(entry: Entry, count: int, seen: int) -> Entry:
-    """Return *entry* with numbers that are at least as large."""
-    return evolve(entry, count=max(entry.count, count), seen=max(entry.seen, seen))
+def with_counts(entry: Entry, count: int, seen: int, gone: Sequence[int] = ()) -> Entry:
+    """Return *entry* with numbers that are at least as large; what is deleted stays so."""
+    up_to = max(entry.seen, seen, entry.read)
+    missing = sorted(number for number in {*entry.gone, *gone} if number > up_to)
+    return evolve(
+        entry,
+        count=max(entry.count, count),
+        seen=max(entry.seen, seen),
+        gone=missing[-GONE_KEPT_MAX:],
+    )
 
 
 def counted(state: UserState, event: ItemCounted, _stamp: Stamp) -> None:
     """Take the numbers over."""
-    state.change(event.target, count=event.count, seen=event.seen)
+    state.change(event.target, count=event.count, seen=event.seen, gone=list(event.gone))
 
 
 def was_read(state: UserState, event: ItemRead, _stamp: Stamp) -> None:

@@ -212,7 +212,7 @@ def listed(state: UserState, event: ItemListed, _stamp: Stamp) -> None:
     )
     if known is not None:
         entry.pinned_ms, entry.archived_ms = known.pinned_ms, known.archived_ms
-        entry.read = known.read
+        entry.read, entry.gone = known.read, known.gone
     state.put(event.target, entry)
 
 

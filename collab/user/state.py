@@ -37,11 +37,13 @@ class Entry:
     count: int = 0  # Messages there, as far as we were told;
     seen: int = 0  # up to here they are my own, or older than my being there;
     read: int = 0  # and up to here I have read.
+    gone: list[int] = field(factory=list)  # Numbers of later ones that were deleted.
 
     @property
     def unread(self) -> int:
         """Return how many messages wait. Posting is reading: nobody answers what they ignore."""
-        return max(0, self.count - max(self.seen, self.read))
+        up_to = max(self.seen, self.read)
+        return max(0, self.count - up_to - sum(number > up_to for number in self.gone))
 
     @property
     def is_open(self) -> bool:
@@ -253,6 +255,7 @@ class ItemCounted:
     count: int
     seen: int
     unread: int
+    gone: list[int] = field(factory=list)  # Deleted ones among the later.
 
 
 @frozen(kw_only=True)

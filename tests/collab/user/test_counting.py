@@ -14,7 +14,7 @@ from collab.limits import (
     COUNT_PAUSE_MS_PER_PERSON,
 )
 from collab.meeting import MEETING
-from collab.messages import PostMessage
+from collab.messages import DeleteMessage, PostMessage
 from collab.messages.counting import Ring, wakes_at
 from collab.messages.state import MessageLog
 from collab.user.commands import CountItem, ListItem
@@ -142,3 +142,27 @@ def test_a_meeting_counts_for_those_who_have_joined() -> None:
     told = counts(meeting.signals)
     assert IVY.user_id not in told
     assert (told["ann"], told["sam"], told["olivia"]) == ((2, 1), (2, 2), (2, 0))
+
+
+def test_numbers_of_deleted_messages_are_bounded(
+    chat: Stage[ChatState], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[U6.14] The newest are told, to each person those after what they surely know."""
+    monkeypatch.setattr("collab.messages.state.GONE_KEPT_MAX", 3)
+    ids = [chat.do("ann", PostMessage(text=str(n)))["id"] for n in range(6)]
+    chat.do("bob", PostMessage(text="x"))
+    ring(chat)
+    for place in (5, 0, 2, 1):
+        chat.do("ann", DeleteMessage(id=ids[place]))
+    chat.signals.clear()
+    chat.now_ms += COUNT_PAUSE_MS_MAX
+    chat.receive(Ring(), "alarm:clock")
+    told = {signal.target: signal.command for signal in chat.signals}
+    assert {who: item.gone for who, item in told.items()} == {
+        "user:ann": [],
+        "user:bob": [],
+        "user:eve": [2, 3, 6],
+    }
+    assert chat.kind.wakes_at is not None
+    assert chat.kind.wakes_at(chat.state) is None
+    assert chat.replayed() == chat.state == chat.restored()

@@ -14,11 +14,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import ActorError
 from collab.app import App, AppSettings, open_app
-from collab.chat.commands import AddMember, CreateChat, RemoveMember, TransferChat
+from collab.chat.commands import AddMember, CreateChat, RemoveMember, RenameChat, TransferChat
 from collab.errors import Conflict, NotFound, PermissionDenied
 from collab.limits import COUNT_PAUSE_MS_MIN, MESSAGE_TAIL_MAX
 from collab.meeting.commands import Invite, Invitee, Join, Schedule
-from collab.messages import PostMessage
+from collab.messages import DeleteMessage, PostMessage
 from collab.storage import MemoryStore
 from collab.user.commands import GetInbox, PageList, Read, Welcome
 from collab.user.connections.commands import (
@@ -102,6 +102,33 @@ async def test_unread_messages_are_counted_and_read_on_any_device(
         assert await unread(app, "ann") == {CHAT: 1}
         assert (await me(app, "ann", Read(target=CHAT)))["unread"] == 0
         assert (await mine(app, "ann", GetInbox()))["unread"] == 0
+
+
+async def test_what_was_deleted_is_not_unread(autojump_clock: MockClock) -> None:  # noqa: ARG001
+    """[U6.14] Told like new messages, also when none follow; read or not, over a restart."""
+    store = MemoryStore()
+    async with opened(store) as app:
+        await app.do(CHAT, CreateChat(), user_id="ann")
+        await app.do(CHAT, AddMember(user_id="bob"), user_id="ann")
+        posted = [await post(app, "ann") for _ in range(5)]
+        await trio.sleep(PAUSE_S)
+        assert await unread(app, "bob") == {CHAT: 5}
+        for gone in (posted[4], posted[3], posted[3], posted[0]):
+            await app.do(CHAT, DeleteMessage(id=gone), user_id="ann")
+        await trio.sleep(PAUSE_S)
+        assert await unread(app, "bob") == {CHAT: 2}
+        item = await me(app, "bob", Read(target=CHAT, message_id=posted[1]))
+        assert item["unread"] == 1
+        await app.do(CHAT, DeleteMessage(id=posted[1]), user_id="ann")  # Read: no difference.
+        await trio.sleep(PAUSE_S)
+        assert await unread(app, "bob") == {CHAT: 1}
+    async with opened(store) as app:
+        await app.do(CHAT, RenameChat(title="Other"), user_id="ann")
+        await post(app, "ann")
+        await trio.sleep(PAUSE_S)
+        assert await unread(app, "bob") == {CHAT: 2}
+        assert (await me(app, "bob", Read(target=CHAT)))["unread"] == 0
+        assert (await mine(app, "bob", GetInbox()))["unread"] == 0
 
 
 async def test_a_mark_far_back_is_exact_too(autojump_clock: MockClock) -> None:  # noqa: ARG001

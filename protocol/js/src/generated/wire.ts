@@ -1039,6 +1039,7 @@ export interface MessageEdited {
 export interface MessageDeleted {
   id: number;
   edits: number[];
+  n: number;
 }
 
 /**
@@ -1657,6 +1658,7 @@ export interface ItemCounted {
   count: number;
   seen: number;
   unread: number;
+  gone: number[];
 }
 
 /** The person has read it up to its `read`-th message. */
