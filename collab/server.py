@@ -69,9 +69,10 @@ async def run_server(
     """
     port_config = _port_config(config)
     rate = MessageRate(per_s=config.message_rate_per_s, burst=config.message_burst)
+    master = _master_keys(config.data)
     settings = AppSettings(
         dev=config.dev,
-        kinds=configured_kinds(config, _master_keys(config.data)),
+        kinds=configured_kinds(config, master),
         issuers=parse_issuers(config.issuers),
         guests=config.guests or config.dev,
         webhooks=parse_receivers(config.webhooks),
@@ -84,6 +85,7 @@ async def run_server(
     async with AsyncExitStack() as stack:
         stack.enter_context(oversight.recent.listening())
         app = await stack.enter_async_context(open_app(config.data, settings))
+        _read_again(config.data, master)
         listening = await stack.enter_async_context(
             listen(
                 app,
@@ -132,6 +134,14 @@ def _master_keys(directory: Path) -> MasterKeys:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return MasterKeys.open(directory)
+    except OSError as error:
+        raise StoreUnusable(directory, what_failed(error), remedy_for(error)) from error
+
+
+def _read_again(directory: Path, master: MasterKeys) -> None:
+    """Read the keys again, since the directory is ours by now: they may have been rotated."""
+    try:
+        master.read_again()
     except OSError as error:
         raise StoreUnusable(directory, what_failed(error), remedy_for(error)) from error
 

@@ -38,14 +38,12 @@ def rotate(
     settings = load(SettingFlags(data=data), config).config
     try:
         master = MasterKeys.open(settings.data)
-        # First of all: a server that is started meanwhile already seals with the fresh key.
-        master.begin_rotation()
         done = trio.run(partial(_reseal, settings, master))
     except (MasterKeysUnusable, StoreUnusable, OSError) as error:
         raise CommandFailed(ExitCode.STORE, str(error)) from None
     except ExceptionGroup as group:
         for leaf in leaves(group):
-            if isinstance(leaf, StoreUnusable | OSError):
+            if isinstance(leaf, MasterKeysUnusable | StoreUnusable | OSError):
                 raise CommandFailed(ExitCode.STORE, str(leaf)) from None
         raise
     for name in done.broken:
@@ -65,8 +63,10 @@ async def _reseal(settings: Config, master: MasterKeys) -> _Rotated:
     # All kinds: what waits to be sent to any of them must find it.
     kinds = configured_kinds(settings, master)
     async with open_app(settings.data, AppSettings(kinds=kinds)) as app:
-        # Only now: while this program has the directory nobody comes with a key of whom it does not
-        # know, sealed with what it forgets.
+        # All of it while this program has the directory: nobody comes with a key of whom it does
+        # not know, or sealed with what it forgets, and nobody else rotates.
+        master.read_again()
+        master.begin_rotation()
         user_ids = await trio.to_thread.run_sync(keys_of_kind, settings.data, KIND_NAME)
         count, broken = await reseal_all(app.system, master, user_ids)
         if not broken:

@@ -75,6 +75,18 @@ class MasterKeys:
         keys._write()
         return keys
 
+    def read_again(self) -> None:
+        """Take the file's keys as they are now.
+
+        For whoever has the data directory to itself at last: a rotation may have ended since the
+        file was first read, and what an old key seals from then on would never open again.
+
+        Raises:
+          MasterKeysUnusable, OSError: as :meth:`open`.
+        """
+        if self._path is not None:
+            self._read(self._path)
+
     # ------------------------------------------------------------ sealing
 
     def seal(self, user_id: str, provider: str, secret: str) -> Sealed:

@@ -183,6 +183,17 @@ async def test_who_has_keys_is_found_while_the_directory_is_held(tmp_path: Path)
     assert found == ["late", "u0", "u1"]
 
 
+async def test_keys_are_read_again_once_the_directory_is_held(tmp_path: Path) -> None:
+    """[X2.7] A rotation that ended while a server was starting: it seals with the fresh key."""
+    await fill(tmp_path, 1)
+    starting = MasterKeys.open(tmp_path)
+    assert await trio.to_thread.run_sync(partial(rotate, tmp_path)) == 0
+    async with open_app(tmp_path, AppSettings(kinds=kinds_with(starting))) as app:
+        starting.read_again()
+        await app.do("keys:u1", SetKey(provider="p", secret=f"{SECRET}-1"), user_id="u1")
+    await check(tmp_path, 2)
+
+
 async def test_a_rotation_that_was_killed_goes_on(tmp_path: Path) -> None:
     """[X2.3] Cut after any number of keys, all open; the next run ends it."""
     await fill(tmp_path, 4)
