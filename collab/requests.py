@@ -99,7 +99,7 @@ class Drafting:
 
 @define(eq=False)
 class Asking:
-    """The answer to a write that another target must be asked about first; see ``collab.asking``."""
+    """The answer to a write before which another target must be asked; see ``collab.asking``."""
 
     target: str
     message: Do

@@ -212,3 +212,5 @@ async def test_a_guest_is_claimed_by_one(server: Served) -> None:
     assert (await post(server, path, ann, body={"token": bearer}))[0].status == 200
     answer, _ = await post(server, path, bob, body={"token": bearer})
     assert (answer.status, answer.code) == (409, "conflict")
+    answer, _ = await post(server, "/v1/guests", bearer)
+    assert (answer.status, answer.code) == (409, "conflict"), "a guest of old is not renewed"

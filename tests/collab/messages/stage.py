@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from collab.errors import PermissionDenied
 from collab.audit import AuditFilter, AuditRecord
 from collab.audit.entry import AuditRow
+from collab.errors import PermissionDenied
 from collab.kind import Caller, Context, Happened, Item, Kind, Put, Reader, Signal, Stamp
 from protocol.structure import STORAGE, pack, structure, unpack, unstructure
 

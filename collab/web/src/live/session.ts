@@ -52,7 +52,8 @@ async function guestToken(): Promise<string> {
   const held = localStorage.getItem(GUEST);
   const ask = (headers: Record<string, string>): Promise<Response> => fetch("/v1/guests", { method: "POST", headers });
   let answer = await ask(held === null ? {} : { authorization: `Bearer ${held}` });
-  if (held !== null && answer.status === 401) answer = await ask({}); // Too long ago: somebody new.
+  // Too long ago, or signed in since: somebody new.
+  if (held !== null && (answer.status === 401 || answer.status === 409)) answer = await ask({});
   const body = (await answer.json()) as { token?: string; message?: string };
   if (!answer.ok || body.token === undefined) throw new Error(body.message ?? `answer ${answer.status}`);
   localStorage.setItem(GUEST, body.token);
