@@ -99,7 +99,7 @@ class Drafting:
 
 @define(eq=False)
 class Asking:
-    """The answer to a write before which another target must be asked; see ``collab.asking``."""
+    """The answer to a write that must ask another target first; see ``collab.asking``."""
 
     target: str
     message: Do
