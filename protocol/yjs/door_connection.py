@@ -249,13 +249,13 @@ class DoorConnection(ABC):
             return None
         try:
             waiting = self.take(payload)
-            if len(payload) > DOOR_LARGE_BYTES:
-                self._has_large = self._open_calls > 0
-            return waiting
         except FrameRefused as refusal:
             self.server.metrics.messages_unreadable += 1
             self.close(CLOSE_BAD_PROTOCOL, str(refusal))
             return None
+        if len(payload) > DOOR_LARGE_BYTES:
+            self._has_large = self._open_calls > 0
+        return waiting
 
     # ------------------------------------------------------------ time and the end
 
