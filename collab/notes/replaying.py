@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import pycrdt
 
+from collab.notes.errors import DocumentFault
 from collab.notes.guarding import no_panic, own_bytes
 from collab.notes.loading import OWN_LIMITS, SLICE_S, Load, Weight, load_steps, weigh, weight_of
 from protocol.yjs import NestingIndex, NestingPlan, UpdateReport, walk_steps
@@ -74,6 +75,15 @@ def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
     From the first on that takes long they are put together with what there is, and a new document
     is built from it: once, however many of them take long.
     """
+    try:
+        yield from _replay_steps(live, behind, is_at_once=True)
+    except DocumentFault:
+        # An attacker's update may build on what one before it deleted: only in their order do they
+        # fit. What was applied already is applied once more.
+        yield from _replay_steps(live, behind, is_at_once=False)
+
+
+def _replay_steps(live: Live, behind: list[bytes], *, is_at_once: bool) -> Generator[None]:
     applied: list[bytes] = []
     started, passes = time.thread_time(), 0
     for index, update in enumerate(behind):
@@ -81,8 +91,11 @@ def replay_steps(live: Live, behind: list[bytes]) -> Generator[None]:
         weight = weigh(update) if is_light else (yield from _weight_steps(live, update))
         if not live.load.is_light(weight):
             yield from _note_steps(live, applied)
-            yield from _build_steps(live, behind[index:])
-            return
+            yield from _build_steps(live, behind[index:] if is_at_once else [update])
+            if is_at_once:
+                return
+            applied.clear()
+            continue
         passes += live.load.passes(weight)
         is_over = len(applied) == REPLAYED_AT_ONCE
         if passes >= _PASSED_AT_ONCE:  # Looking at the clock costs as much as a keystroke.

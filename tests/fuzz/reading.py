@@ -43,7 +43,8 @@ def sight_of(*updates: bytes) -> Sight:
         items: pycrdt.Array[Any] = doc.get(name, type=pycrdt.Array)
         parts = _plain(text)
         roots[name] = (parts, _plain(entries), len(items))
-        words = "".join(part for part, _looks in parts if isinstance(part, str))
+        # Looks go where their marks go: in another order of neighbours others are bold.
+        words = "".join(_TAG.sub("", part) for part, _looks in parts if isinstance(part, str))
         letters[name] = len(items), "".join(sorted(words))
     whole = repr({name: seen for name, seen in roots.items() if seen != ([], {}, 0)})
     return Sight(whole, {name: seen for name, seen in letters.items() if seen != (0, "")})

@@ -188,6 +188,19 @@ async def test_a_replay_builds_once_however_many_edits_take_long(
     assert len(built) == 1
 
 
+async def test_a_replay_keeps_the_order_where_it_matters() -> None:
+    """[N3.23] What was deleted may hold what comes later; put together it would not (fuzz, seed 8)."""
+    stage = PadStage()
+    stage.edit("eve", b.one(b.text("gone"), client=7))
+    await stage.act("ann", EditNotes(update=typed(10, 700)))
+    stage.edit("eve", b.update(deletes=[b.deletions(7, (0, 4))]))
+    stage.restart()  # From here on it is not known any more what was deleted.
+    stage.edit("eve", b.update(b.section(8, 0, b.text("lost", parent=(7, 0)))))
+    text = stage.text()
+    stage.crash()
+    assert stage.text() == text
+
+
 def test_a_keystroke_is_light_and_is_weighed_by_its_first_bytes() -> None:
     """[N3.16] In an ordinary document it is applied as it is; a document of conflicts is built."""
     editor = Editor(1)
