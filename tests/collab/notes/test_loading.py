@@ -189,7 +189,7 @@ async def test_a_replay_builds_once_however_many_edits_take_long(
 
 
 async def test_a_replay_keeps_the_order_where_it_matters() -> None:
-    """[N3.23] What was deleted may hold what comes later; put together it would not (fuzz, seed 8)."""
+    """[N3.23] What was deleted may hold what comes later; put together it would not."""
     stage = PadStage()
     stage.edit("eve", b.one(b.text("gone"), client=7))
     await stage.act("ann", EditNotes(update=typed(10, 700)))
