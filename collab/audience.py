@@ -5,12 +5,12 @@ with the state of that very moment (:meth:`Audience.judge`), and carried out whe
 what came before it is flushed to them, their subscriptions end, then the others get the event.
 
 What a later event takes back (``Kind.redacts``) is not shown again, neither from the hub's ring
-nor from the journal: it comes as ``Kind.redacted`` makes it.
+nor from the journal, nor by a page that was on its way: it comes as ``Kind.redacted`` makes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Final, cast
 
 from actors import Hub, Item, PresenceBoard, Record
@@ -166,8 +166,14 @@ class Audience:
                 follower.end(WireError("permission_denied", "you were shut out"))
 
     def _redact(self, hub: Hub, seqs: frozenset[int]) -> None:
-        """Take the content out of what the ring still holds of *seqs*."""
-        for seq, _topic, shown in hub.recent:
+        """Take the content of *seqs* out of the ring, and out of what is on its way to a reader."""
+        self.take_back(hub.recent, seqs)
+        for follower in self._followers():
+            follower.take_back(seqs)
+
+    def take_back(self, items: Iterable[Item], seqs: Set[int]) -> None:
+        """Take the content out of those of *items* that are of *seqs*."""
+        for seq, _topic, shown in items:
             if seq in seqs and isinstance(shown, Shown):
                 shown.redact(self._kind)
 
@@ -203,9 +209,7 @@ class Audience:
             if topic in topics:
                 items.append((record.seq, topic, self._codec.show(record.seq, entry)))
         taken_back = await self._taken_back(records)
-        for seq, _topic, shown in items:
-            if seq in taken_back and isinstance(shown, Shown):
-                shown.redact(self._kind)
+        self.take_back(items, taken_back)
         return items
 
     async def _taken_back(self, records: Sequence[Record]) -> frozenset[int]:

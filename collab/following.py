@@ -4,11 +4,13 @@ A follower stays in its group of the hub while its subscription lags; the subscr
 what is delivered meanwhile, and :meth:`Follower.catch_up` re-reads it from the hub's ring, or
 from the journal when the ring does not reach back that far. The last step of catching up is one
 synchronous turn (read the ring, go live, deliver), so nothing falls in between.
+
+What is taken back while a page of the past is read or sent is taken out of what is left of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final, Protocol, cast
 
 from actors import Flush, Hub, Item, Journal, PresenceBoard, Record
@@ -47,6 +49,10 @@ class Followed(Protocol):
 
     async def bodies(self, records: Sequence[Record], topics: frozenset[str]) -> list[Item]:
         """Return those of *records* that *topics* carry, as a hub's ring would hold them."""
+        ...
+
+    def take_back(self, items: Iterable[Item], seqs: Set[int]) -> None:
+        """Take the content out of those of *items* that are of *seqs*."""
         ...
 
     def may_follow(self, caller: Caller, topics: frozenset[str]) -> bool:
@@ -100,7 +106,16 @@ class Followers:
 class Follower:
     """A sink of the actor's hub."""
 
-    __slots__ = ("_actor", "_all", "_presence", "_topics", "caller", "hub", "subscription")
+    __slots__ = (
+        "_actor",
+        "_all",
+        "_presence",
+        "_taken_back",
+        "_topics",
+        "caller",
+        "hub",
+        "subscription",
+    )
 
     def __init__(
         self,
@@ -117,6 +132,8 @@ class Follower:
         self.hub = hub
         self._presence = presence
         self._all = followers
+        # While a page of the past is under way: what was taken back since it was begun.
+        self._taken_back: set[int] | None = None
         self._topics = subscription.topics - {PRESENCE_TOPIC}
 
     @property
@@ -173,20 +190,32 @@ class Follower:
         """Hand a flush on as frames, shared by all followers of the same topics."""
         frames = flush.memo
         if not isinstance(frames, list):
-            frames = self._frames(flush.items, flush.after, flush.seq)
+            frames = list(self._frames(flush.items, flush.after, flush.seq))
             flush.memo = frames
         for frame in frames:
             self.subscription.deliver(frame)
+
+    def take_back(self, seqs: Set[int]) -> None:
+        """Show no content of *seqs* any more, also not from a page that is under way."""
+        if self._taken_back is not None:
+            self._taken_back |= seqs
 
     async def catch_up(self, journal: Journal) -> bool:
         """Send what was missed, then go live. Return False if too much was: reset instead.
 
         Cancelled: the connection is ending; what was sent was sent.
         """
+        try:
+            return await self._catch_up(journal)
+        finally:
+            self._taken_back = None
+
+    async def _catch_up(self, journal: Journal) -> bool:
         subscription, hub = self.subscription, self.hub
         left, limit = CATCH_UP_EVENTS_MAX, CATCH_UP_PAGE_EVENTS_MIN
         while not subscription.over:
             hub.flush_group_of(self._topics)
+            taken_back = self._taken_back = set[int]()
             missed = hub.since(subscription.seq, self._topics)
             if missed is not None and _nbytes(missed) <= EVENT_FRAME_BYTES:
                 subscription.caught_up()
@@ -214,26 +243,34 @@ class Follower:
                 left -= len(records)
             if left < 0:
                 return False
-            for frame in self._frames(page, subscription.seq, seq):
-                await subscription.deliver_page(frame)
+            now = self._as_of_now(page, taken_back)
+            await subscription.deliver_page(self._frames(now, subscription.seq, seq))
         return True
 
-    def _frames(self, items: Sequence[Item], after: int, seq: int) -> list[EventFrame]:
-        """Return *items* in frames of about ``EVENT_FRAME_BYTES``, which cover (after, seq]."""
+    def _as_of_now(self, page: Sequence[Item], taken_back: Set[int]) -> Iterator[Item]:
+        """Yield *page*; *taken_back* may grow between two of its frames, while one is sent."""
+        for item in page:
+            if item[0] in taken_back:
+                self._actor.take_back([item], taken_back)
+            yield item
+
+    def _frames(self, items: Iterable[Item], after: int, seq: int) -> Iterator[EventFrame]:
+        """Yield *items* in frames of about ``EVENT_FRAME_BYTES``, which cover (after, seq].
+
+        Each is made when it is asked for: a reader of pages may take its time between two.
+        """
         target = self._actor.actor_id
-        frames: list[EventFrame] = []
         bodies: list[Mapping[str, Any]] = []
         nbytes = 0
         for item_seq, _topic, body in items:
             shown = cast("Shown", body)
             if bodies and nbytes + shown.nbytes > EVENT_FRAME_BYTES:
-                frames.append(EventFrame(target, after, bodies[-1]["seq"], bodies))
+                yield EventFrame(target, after, bodies[-1]["seq"], bodies)
                 after, bodies, nbytes = bodies[-1]["seq"], [], 0
             bodies.append(shown.fields)
             nbytes += shown.nbytes
             assert item_seq > after
-        frames.append(EventFrame(target, after, seq, bodies))
-        return frames
+        yield EventFrame(target, after, seq, bodies)
 
     # ------------------------------------------------------------ presence
 

@@ -22,7 +22,7 @@ Handles stay usable after the connection is gone; then they do nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -191,10 +191,13 @@ class Subscription(Protocol):
         """Send a live frame. Ignored while lagging; starts lagging above the soft bound."""
         ...
 
-    async def deliver_page(self, frame: EventFrame) -> None:
-        """Send a catch-up frame once the outbox has room; only inside ``catch_up``.
+    async def deliver_page(self, frames: Iterator[EventFrame]) -> None:
+        """Send catch-up frames; only inside ``catch_up``.
 
-        Cancelled: the connection is ending; nothing was sent.
+        Each is asked for when the outbox has room for it: what a frame may say can change while
+        a slow reader takes its time.
+
+        Cancelled: the connection is ending; what was sent was sent.
         """
         ...
 

@@ -25,7 +25,7 @@ not is skipped, and what it would have left out is re-read.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from protocol.codec import error_fields, printable
@@ -143,14 +143,19 @@ class WireSubscription:
         else:
             self._send_events(frame)
 
-    async def deliver_page(self, frame: EventFrame) -> None:
-        """Send a catch-up frame once the outbox has room; only inside ``catch_up``.
+    async def deliver_page(self, frames: Iterator[EventFrame]) -> None:
+        """Send catch-up frames; only inside ``catch_up``.
 
-        Cancelled: the connection is ending; nothing was sent.
+        Each is asked for when the outbox has room for it: what a frame may say can change while
+        a slow reader takes its time.
+
+        Cancelled: the connection is ending; what was sent was sent.
         """
         await self.connection.outbox.wait_room()
-        if not self.over and frame.seq > self.seq:
-            self._send_events(frame)
+        while not self.over and (frame := next(frames, None)) is not None:
+            if frame.seq > self.seq:
+                self._send_events(frame)
+            await self.connection.outbox.wait_room()
 
     def caught_up(self) -> None:
         """Go live again: the next ``deliver`` continues at ``seq``."""

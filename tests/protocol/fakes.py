@@ -289,9 +289,8 @@ class FakeGateway:
                 subscription.caught_up()
                 return
             page = missed[:10]
-            await subscription.deliver_page(
-                EventFrame(subscription.target, subscription.seq, page[-1]["seq"], page)
-            )
+            frame = EventFrame(subscription.target, subscription.seq, page[-1]["seq"], page)
+            await subscription.deliver_page(iter([frame]))
 
     def presence(self, subscription: Subscription, state: Mapping[str, Any] | None) -> None:
         self.presences.append((subscription.target, state))

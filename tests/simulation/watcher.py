@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import trio
@@ -48,6 +48,7 @@ class Watcher:
         self.is_behind = False
         self.began = 0  # The model's seq when it was answered.
         self.shown: list[tuple[int, str]] = []
+        self.parts: dict[int, Any] = {}  # What each message said, as it was shown.
 
     def snapshot(self, *, epoch: str, seq: int, topics: Mapping[str, Any]) -> None:
         assert epoch == "e1"
@@ -76,10 +77,11 @@ class Watcher:
         else:
             self._take(frame)
 
-    async def deliver_page(self, frame: EventFrame) -> None:
+    async def deliver_page(self, frames: Iterator[EventFrame]) -> None:
         await trio.lowlevel.checkpoint()
-        if not self.over:
+        while not self.over and (frame := next(frames, None)) is not None:
             self._take(frame)
+            await trio.lowlevel.checkpoint()
 
     def caught_up(self) -> None:
         self.live = True
@@ -101,5 +103,6 @@ class Watcher:
         self.answered.set()
 
     def _take(self, frame: EventFrame) -> None:
+        self.parts |= {e["seq"]: e["data"]["parts"] for e in frame.events if "parts" in e["data"]}
         self.shown += [(e["seq"], e["type"]) for e in frame.events if e["seq"] > self.seq]
         self.seq = frame.seq

@@ -89,7 +89,7 @@ class LogGateway:
         while subscription.seq < len(self.events):
             page = self.events[subscription.seq : subscription.seq + 2]
             frame = EventFrame("log:1", subscription.seq, subscription.seq + len(page), page)
-            await subscription.deliver_page(frame)
+            await subscription.deliver_page(iter([frame]))
         subscription.caught_up()
 
     def presence(self, subscription: Subscription, state: Mapping[str, Any] | None) -> None:

@@ -203,7 +203,7 @@ class NotesGateway:
         self.catch_ups += 1
         while not subscription.over and subscription.seq < self.seq:
             seq = subscription.seq
-            await subscription.deliver_page(self.frame(seq, self.updates[seq : seq + 2]))
+            await subscription.deliver_page(iter([self.frame(seq, self.updates[seq : seq + 2])]))
         subscription.caught_up()
 
     def shut_out(self, user: str) -> None:
