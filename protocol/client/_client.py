@@ -139,52 +139,70 @@ class Client:
 
     @asynccontextmanager
     async def follow(
-        self, target: str, topics: Iterable[str], *, cursor: Cursor | None = None
+        self,
+        target: str,
+        topics: Iterable[str],
+        *,
+        cursor: Cursor | None = None,
+        lasting: bool = False,
     ) -> AsyncIterator[Follower]:
         """Follow *topics* of *target* from a snapshot, or from *cursor*, while the block runs.
 
         After a reconnect it goes on by itself, without gap or duplicate. Followers of the same
         target share one subscription on the wire.
 
+        Args:
+          lasting: when the target has ended (``concluded``), ask once for what is left of it and
+            go on with that; else, or if there is nothing to read any more, iteration ends.
+
         Raises:
           LimitExceeded: too many targets, or too many topics of this one.
           ConnectFailed, ClientClosed: there is no client any more.
-          ValueError, TypeError: no topic, or one twice, or a name that is too long.
+          ValueError, TypeError: no topic, or one twice, or a name that is too long; no cursor.
 
         Cancelled: it ends.
         """
         if isinstance(topics, str):
-            raise TypeError("topics are several names, not one text")
+            raise TypeError(f"topics are several names, not one text: [{topics!r}]")
+        if cursor is not None and not isinstance(cursor, Cursor):
+            raise TypeError(f"a cursor is a Cursor(epoch=..., seq=...), not {cursor!r}")
         wish = Subscribe(ref=0, target=target, topics=tuple(topics), cursor=cursor)
         self._keeper.check_open()
-        inbox = self._keeper.feeds.join(target, frozenset(wish.topics), cursor)
+        topics_wanted = frozenset(wish.topics)
+        inbox = self._keeper.feeds.join(target, topics_wanted, cursor, is_lasting=lasting)
         try:
             yield Follower(inbox)
         finally:
             self._keeper.feeds.leave(target, inbox)
 
-    async def presence(self, target: str, state: Mapping[str, Any] | None) -> None:
+    async def presence(
+        self, target: str, state: Mapping[str, Any] | None, *, part: str = ""
+    ) -> None:
         """Show the other followers of *target* an ephemeral state; None takes it back.
 
         It is shown again after every reconnect, until the last follower here leaves. Only the
-        newest state is sent; nobody answers.
+        newest state is sent; nobody answers. Several parts of a program may show their own at the
+        same time: what they show is merged, and each *part* replaces only its own.
 
         Raises:
           NotFollowing: nobody here follows the topic ``presence`` of *target*.
           LimitExceeded: it is larger than ``PRESENCE_BYTES_MAX``.
           ConnectFailed, ClientClosed: there is no client any more.
+          TypeError: *state* is no mapping.
 
         Cancelled: it is not shown.
         """
         await trio.lowlevel.checkpoint()
+        if state is not None and not isinstance(state, Mapping):
+            raise TypeError(f"what is shown is a mapping, not {state!r}")
         self._keeper.check_open()
         feed = self._keeper.feeds.of(target)
         if feed is None or PRESENCE_TOPIC not in feed.topics_with(frozenset()):
             raise NotFollowing(target)
-        message = SetPresence(target=target, state=state)
+        message = SetPresence(target=target, state=feed.presence_with(part, state))
         payload = encode_payload(message, self._keeper.subprotocol)
         check_size(payload, "PRESENCE_BYTES_MAX", PRESENCE_BYTES_MAX)
-        feed.set_presence(state)
+        feed.set_presence(part, state)
 
     # ------------------------------------------------------------ signing in again
 

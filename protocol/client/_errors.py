@@ -11,9 +11,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import define, field
 
 from protocol.errors import ClientError
+
+CONCLUDED: Final = "concluded"  # Of a subscription: what was followed has ended, and can be read.
 
 
 @define(eq=False)

@@ -8,7 +8,7 @@
             --error, final----------------> those refused are told; the others ask again
     LIVE    --somebody is not served------> LEAVING       (unsubscribe sent)
             --ended | error, retryable----> WAITING
-            --ended | error, final--------> everybody is told
+            --ended | error, final--------> everybody is told; who outlasts ``concluded`` asks again
     LEAVING --ended-----------------------> ASKED, IDLE, or gone
     WAITING --the delay is over-----------> ASKED, or IDLE
     any     --link_down-------------------> OFFLINE
@@ -18,14 +18,14 @@ Whom a round serves, and where it starts, is in ``_rounds``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
 from attrs import evolve
 
 from protocol.client._backoff import Backoff
-from protocol.client._errors import SubscriptionEnded
+from protocol.client._errors import CONCLUDED, SubscriptionEnded
 from protocol.client._follower import Inbox
 from protocol.client._items import PRESENCE_TOPIC, Event, SnapshotItem
 from protocol.client._rounds import admitted, is_cut_off, start_of
@@ -76,7 +76,7 @@ class Feed:
         self.target = target
         self.state = FeedState.OFFLINE
         self.inboxes: list[Inbox] = []
-        self.own_presence: Mapping[str, Any] | None = None
+        self._own_presence: dict[str, Mapping[str, Any]] = {}  # By the part that shows it.
         self._new_ref = new_ref
         self._send = send
         self._retry_later = retry_later
@@ -117,14 +117,21 @@ class Feed:
             self.inboxes.remove(inbox)
             inbox.finish(None)
             if not self.inboxes:
-                self.own_presence = None
+                self._own_presence.clear()
             self.advance()
 
-    def set_presence(self, state: Mapping[str, Any] | None) -> None:
-        """Show *state* to the others, now and after every reconnect."""
-        self.own_presence = state
+    def presence_with(self, part: str, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Return what would be shown if *part* showed *state*; None: nothing at all."""
+        parts = [shown for name, shown in self._own_presence.items() if name != part]
+        return _merged(parts if state is None else [*parts, state])
+
+    def set_presence(self, part: str, state: Mapping[str, Any] | None) -> None:
+        """Show *state* to the others, now and after every reconnect; None takes it back."""
+        self._own_presence.pop(part, None)
+        if state is not None:
+            self._own_presence[part] = state  # The newest counts where two show the same.
         if self.state is FeedState.LIVE:
-            self._send(SetPresence(target=self.target, state=state))
+            self._send_presence()
 
     def link_up(self) -> None:
         """A session is open: ask."""
@@ -321,9 +328,13 @@ class Feed:
             inbox.is_accepted = inbox.is_accepted or inbox.topics <= self._topics
         if all(inbox.is_accepted for inbox in self.inboxes):
             self._is_admitting_singly = False
-        if self.own_presence is not None:
-            self._send(SetPresence(target=self.target, state=self.own_presence))
+        if self._own_presence:
+            self._send_presence()
         self.advance()
+
+    def _send_presence(self) -> None:
+        own = _merged(self._own_presence.values())
+        self._send(SetPresence(target=self.target, state=own))
 
     def _refused(self, code: str, message: str) -> None:
         """Tell those whose fault it can be; with several newcomers, ask for one at a time."""
@@ -341,6 +352,8 @@ class Feed:
             self._wait_to_retry(retry_after_ms)
         else:
             served = [i for i in self.inboxes if i.topics <= self._topics]
+            if message.code == CONCLUDED:
+                served = [i for i in served if not i.outlasts_the_end()]
             self._end(served, message.code, message.message)
 
     def _end(self, inboxes: Sequence[Inbox], code: str, message: str) -> None:
@@ -358,3 +371,9 @@ class Feed:
 
 def _snapshot_item(message: Snapshot | Reset, reason: str | None) -> SnapshotItem:
     return SnapshotItem(message.epoch, message.seq, message.topics, reason)
+
+
+def _merged(parts: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return what all *parts* show together; None: there is no part."""
+    shown = list(parts)
+    return {name: value for part in shown for name, value in part.items()} if shown else None

@@ -52,8 +52,15 @@ class Feeds:
         """Return the feed of *target*, if somebody follows it."""
         return self._feeds.get(target)
 
-    def join(self, target: str, topics: frozenset[str], cursor: Cursor | None) -> Inbox:
-        """Add a follower.
+    def join(
+        self,
+        target: str,
+        topics: frozenset[str],
+        cursor: Cursor | None,
+        *,
+        is_lasting: bool = False,
+    ) -> Inbox:
+        """Add a follower; see ``Client.follow``.
 
         Raises:
           LimitExceeded: too many targets, or too many topics of this one.
@@ -65,7 +72,13 @@ class Feeds:
             feed = self._open(target)
         elif len(feed.topics_with(topics)) > TOPICS_MAX:
             raise LimitExceeded("TOPICS_MAX", f"all followers of {target} together want too many")
-        inbox = Inbox(topics, cursor, events_max=self._events_max, on_room=feed.advance)
+        inbox = Inbox(
+            topics,
+            cursor,
+            events_max=self._events_max,
+            on_room=feed.advance,
+            is_lasting=is_lasting,
+        )
         feed.join(inbox)
         return inbox
 

@@ -29,6 +29,7 @@ class Inbox:
         *,
         events_max: int,
         on_room: Callable[[], None],
+        is_lasting: bool = False,
     ) -> None:
         self.topics = topics
         # Where reception stands. ``epoch`` None: a snapshot is needed first.
@@ -43,6 +44,7 @@ class Inbox:
         self._items: deque[tuple[Item, str]] = deque()  # With the epoch that each belongs to.
         self._presence: dict[str, Mapping[str, Any] | None] = {}  # Merged, not read yet.
         self._presence_is_full = False
+        self._is_lasting = is_lasting  # It asks once more for what is left at the end.
         self._events_max = events_max
         self._on_room = on_room
         self._arrived = trio.lowlevel.ParkingLot()
@@ -87,6 +89,16 @@ class Inbox:
         else:
             self._presence.update(changes)
         self._arrived.unpark_all()
+
+    def outlasts_the_end(self) -> bool:
+        """The target has concluded: say whether to ask for what is left of it.
+
+        Only once. A server that concludes it again, or refuses, is believed: nobody asks for ever.
+        """
+        is_asking, self._is_lasting = self._is_lasting, False
+        if is_asking:
+            self.is_accepted = False  # Who may read what is left is judged anew.
+        return is_asking
 
     def finish(self, error: ClientError | None) -> None:
         """Nothing more will come. What was received can still be read; then *error*."""

@@ -262,6 +262,8 @@ async def open_view(
 ) -> AsyncIterator[OptimisticView[S]]:
     """Follow *topics* of *target* as one state, from its first snapshot on.
 
+    What has ended (``concluded``) is followed on, as far as it can be read: see ``Client.follow``.
+
     Args:
       load: makes a state of a snapshot.
       reduce: makes the next state of a state and an event.
@@ -271,7 +273,7 @@ async def open_view(
 
     Cancelled: it ends.
     """
-    async with client.follow(target, topics) as follower:
+    async with client.follow(target, topics, lasting=True) as follower:
         snapshot, rest = await _first_snapshot(follower)
         core = OptimisticState(
             load(snapshot),

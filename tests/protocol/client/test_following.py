@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -22,7 +22,7 @@ from protocol.client import (
 )
 from protocol.errors import CLOSE_TOO_BIG, ClientClosed
 from protocol.limits import PRESENCE_BYTES_MAX, SUBSCRIPTIONS_MAX
-from protocol.messages import Error, Subscribe, Unsubscribe
+from protocol.messages import Error, SetPresence, Subscribe, Unsubscribe
 from tests.protocol.client.kit import OpenClient
 from tests.protocol.client.server import Server
 
@@ -383,6 +383,28 @@ async def test_presence_never_comes_before_the_first_snapshot(
             assert [type(item) for item in await follower.batch()] == [SnapshotItem, PresenceItem]
 
 
+async def test_what_is_shown_is_put_together_from_its_parts(client: Client, server: Server) -> None:
+    """[L2.9] Each part replaces and takes back only its own; all of it comes back together."""
+    async with client.follow("log:1", ["log", "presence"]) as follower:
+        await take(follower, 1)
+        await client.presence("log:1", {"typing": True})
+        await client.presence("log:1", {"at": 1}, part="caret")
+        await client.presence("log:1", {"at": 2}, part="caret")
+        await trio.testing.wait_all_tasks_blocked()
+        assert server.session.presence["log:1"] == {"typing": True, "at": 2}
+        server.session.wire.cut()
+        await client.wait_state(ConnectionState.OFFLINE)
+        await client.wait_state(ConnectionState.LIVE)
+        await trio.testing.wait_all_tasks_blocked()
+        assert server.session.presence["log:1"] == {"typing": True, "at": 2}
+        await client.presence("log:1", None)
+        await trio.testing.wait_all_tasks_blocked()
+        await client.presence("log:1", None, part="caret")
+        await trio.testing.wait_all_tasks_blocked()
+        states = [message.state for message in server.session.of_type(SetPresence)]
+        assert states[1:] == [{"at": 2}, None]
+
+
 async def test_presence_of_a_target_not_followed_is_refused(client: Client) -> None:
     """[L2.9] Presence needs a follower here, and fits its bound."""
     with pytest.raises(NotFollowing):
@@ -393,6 +415,8 @@ async def test_presence_of_a_target_not_followed_is_refused(client: Client) -> N
     async with client.follow("log:1", ["log", "presence"]):
         with pytest.raises(LimitExceeded):
             await client.presence("log:1", {"x": "x" * PRESENCE_BYTES_MAX})
+        with pytest.raises(TypeError, match="mapping"):
+            await client.presence("log:1", cast("Any", ["x"]))
 
 
 async def test_bad_wishes_are_refused_at_once(client: Client, server: Server) -> None:
@@ -401,9 +425,13 @@ async def test_bad_wishes_are_refused_at_once(client: Client, server: Server) ->
         with pytest.raises(ValueError, match=r"topic|length"):
             async with client.follow("log:1", topics):
                 pass
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"\['log'\]"):
         async with client.follow("log:1", "log"):
             pass
+    for cursor in ("log", 3, {"epoch": "e1", "seq": 0}):
+        with pytest.raises(TypeError, match=r"Cursor\(epoch=\.\.\., seq=\.\.\.\)"):
+            async with client.follow("log:1", ["log"], cursor=cast("Any", cursor)):
+                pass
     async with client.follow("log:1", [f"a{n}" for n in range(10)]):
         with pytest.raises(LimitExceeded):
             async with client.follow("log:1", [f"b{n}" for n in range(10)]):
