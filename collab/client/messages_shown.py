@@ -79,10 +79,20 @@ def append(shown: MessagesShown, message: ShownMessage) -> MessagesShown:
 
 
 def edit(
-    shown: MessagesShown, message_id: int, parts: Sequence[Mapping[str, Any]], at_ms: int
+    shown: MessagesShown,
+    message_id: int,
+    parts: Sequence[Mapping[str, Any]],
+    at_ms: int,
+    *,
+    seq: int | None = None,
 ) -> MessagesShown:
-    """Return the state in which a message says something else."""
-    return _replace(shown, message_id, lambda m: evolve(m, parts=parts, edited_ms=at_ms))
+    """Return the state in which a message says something else; *seq*: of the edit, once known."""
+    seqs = () if seq is None else (seq,)
+    return _replace(
+        shown,
+        message_id,
+        lambda m: evolve(m, parts=parts, edited_ms=at_ms, edits=(*m.edits, *seqs)),
+    )
 
 
 def delete(shown: MessagesShown, message_id: int) -> MessagesShown:
@@ -100,8 +110,10 @@ def react(
         if on and user_id in message.reactions.get(emoji, ()):
             return message
         users = [*others, user_id] if on else others
-        rest = {key: value for key, value in message.reactions.items() if key != emoji}
-        return evolve(message, reactions={**rest, emoji: users} if users else rest)
+        reactions = {**message.reactions, emoji: users}  # First come first, as the server's.
+        if not users:
+            del reactions[emoji]
+        return evolve(message, reactions=reactions)
 
     return _replace(shown, message_id, reacted)
 
@@ -124,7 +136,7 @@ def _posted(shown: MessagesShown, event: Event) -> MessagesShown:
 
 
 def _edited(shown: MessagesShown, event: Event) -> MessagesShown:
-    return edit(shown, event.data["id"], event.data["parts"], event.at_ms)
+    return edit(shown, event.data["id"], event.data["parts"], event.at_ms, seq=event.seq)
 
 
 def _deleted(shown: MessagesShown, event: Event) -> MessagesShown:

@@ -94,18 +94,33 @@ class Target(Part):
     TOPICS: ClassVar[tuple[str, ...]] = ()
 
     def follow(
-        self, cursor: Cursor | None = None, *, topics: Iterable[str] | None = None
+        self,
+        cursor: Cursor | None = None,
+        *,
+        topics: Iterable[str] | None = None,
+        lasting: bool = False,
     ) -> Following:
         """Follow *topics* (None: all of the kind) from a snapshot, or from *cursor*.
 
-        For who is here, name the topic ``presence`` among them.
-        """
-        wanted = self.TOPICS if topics is None else tuple(topics)
-        return Following(self.wire.follow(self.target, wanted, cursor=cursor))
+        For who is here, name the topic ``presence`` among them. *lasting*: when the target has
+        ended, go on with what is left of it; see ``protocol.client.Client.follow``.
 
-    async def presence(self, state: Mapping[str, Any] | None) -> None:
+        Raises:
+          TypeError: *cursor* or *topics* is something else, such as a topic's name.
+        """
+        if cursor is not None and not isinstance(cursor, Cursor):
+            raise TypeError(
+                f"follow(cursor, topics=[...]): {cursor!r} is no Cursor(epoch=..., seq=...);"
+                " topics are named with topics="
+            )
+        if isinstance(topics, str):
+            raise TypeError(f"topics are several names: topics=[{topics!r}]")
+        wanted = self.TOPICS if topics is None else tuple(topics)
+        return Following(self.wire.follow(self.target, wanted, cursor=cursor, lasting=lasting))
+
+    async def presence(self, state: Mapping[str, Any] | None, *, part: str = "") -> None:
         """Show the other followers of ``presence`` a small ephemeral state; None takes it back.
 
-        Raises what ``protocol.client.Client.presence`` raises.
+        Raises what ``protocol.client.Client.presence`` raises, which says what a *part* is.
         """
-        await self.wire.presence(self.target, state)
+        await self.wire.presence(self.target, state, part=part)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from collab.client import CollabClient, Event, SnapshotItem, connect, wire_address
@@ -138,6 +140,15 @@ async def test_malformed_commands_are_refused_here(ann: CollabClient) -> None:
         await ann.meeting("m1").messages.react(1, "")
     with pytest.raises(ValueError, match="user_id"):
         await ann.meeting("m1").people.remove("not a user")
+
+
+async def test_a_wrong_wish_is_told_what_is_right(ann: CollabClient) -> None:
+    """[L6.2] Topics in the place of the cursor, or a name in the place of names."""
+    for wrong in ("notes", ["notes"], 3):
+        with pytest.raises(TypeError, match=r"topics are named with topics="):
+            ann.meeting("m1").follow(cast("Any", wrong))
+    with pytest.raises(TypeError, match=r"topics=\['notes'\]"):
+        ann.meeting("m1").follow(topics="notes")
 
 
 async def test_addresses_are_those_of_the_server_or_of_its_wire(connecting: Connecting) -> None:

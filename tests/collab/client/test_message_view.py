@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
+from attrs import asdict
 
 from collab.client import CollabClient, MessagesShown, ShownMessage
 from collab.client import messages_shown as shown
@@ -14,6 +17,21 @@ from protocol.errors import CallFailed
 
 def texts(state: MessagesShown) -> list[str]:
     return [message.text for message in state.messages]
+
+
+def as_paged(state: MessagesShown) -> list[dict[str, Any]]:
+    """Return the messages as a page holds them; reactions as pairs, for their order."""
+    return [paged(asdict(message)) for message in state.messages]
+
+
+def paged(message: dict[str, Any]) -> dict[str, Any]:
+    reactions = list(message["reactions"].items())
+    return {
+        **message,
+        "parts": list(message["parts"]),
+        "edits": list(message["edits"]),
+        "reactions": reactions,
+    }
 
 
 async def test_a_post_shows_at_once_and_once(ann: CollabClient, ben: CollabClient) -> None:
@@ -55,6 +73,36 @@ async def test_everything_one_can_do_to_a_message_shows(ann: CollabClient) -> No
         await view.wait_for(lambda state: state.messages[0].is_deleted and view.pending == 0)
         page = (await messages.page())["messages"]
         assert page[0]["is_deleted"]
+
+
+async def test_a_view_equals_the_page_whatever_happened(
+    ann: CollabClient, ben: CollabClient
+) -> None:
+    """[L6.4] Posts, edits, deletions, reactions: what was followed is what the server holds."""
+    messages, bens = ann.meeting("m1").messages, ben.meeting("m1").messages
+    before = (await messages.post("before"))["id"]
+    await messages.edit(before, "earlier")
+    await ben.meeting("m1").get()
+    async with messages.view() as view, bens.view() as theirs:
+        await messages.edit(before, "long before")
+        first = (await view.post("one", reply_to=before))["id"]
+        second = (await theirs.post("two"))["id"]
+        for text in ("uno", "eins", "un"):
+            await view.edit(first, text)
+        await theirs.edit(second, "due")
+        for person, emoji in ((theirs, "+1"), (view, "!"), (view, "+1"), (theirs, "?")):
+            await person.react(first, emoji)
+        await theirs.react(first, "?", on=False)
+        await theirs.react(second, "+1")
+        await theirs.delete(second)
+        await bens.post("last")
+        for shown_to in (view, theirs):
+            state = await shown_to.wait_for(lambda state: texts(state)[-1] == "last")
+            assert shown_to.pending == 0
+            page = [paged(message) for message in (await messages.page())["messages"]]
+            assert as_paged(state) == page
+    assert [len(message["edits"]) for message in page] == [2, 3, 1, 0]
+    assert [emoji for emoji, _ in page[1]["reactions"]] == ["+1", "!"]
 
 
 async def test_a_refused_write_shows_no_more(ann: CollabClient, ben: CollabClient) -> None:
