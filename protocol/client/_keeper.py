@@ -232,12 +232,13 @@ class Keeper:
         """
         if end.lived_s >= RECONNECT_DELAY_MAX_S:  # It worked; short lives must not become a storm.
             self._backoff.reset()
-            self._refusals = 0
         if self._closing.is_set():
             return 0.0
         if self._is_token_refused(end):
             self._refusals += 1
             return 0.0
+        if self.state is ConnectionState.LIVE:  # Its token was good, and is no reason for the end.
+            self._refusals = 0
         if end.reconnect_after_s is not None:
             return end.reconnect_after_s
         least_s = (end.refusal.retry_after_ms or 0) / 1000 if end.refusal else 0.0

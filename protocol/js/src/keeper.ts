@@ -218,7 +218,6 @@ export class Keeper {
   #delayMs (end: LinkEnd): number {
     if (end.livedMs >= RECONNECT_DELAY_MAX_MS) { // It worked; short lives must not become a storm.
       this.#backoff.reset()
-      this.#refusals = 0
     }
     if (this.#failure !== null) return 0
     if (end.isForeign) throw new ConnectFailed('no_subprotocol', end.reason)
@@ -226,6 +225,8 @@ export class Keeper {
       this.#refusals++
       return 0
     }
+    // The token was good, and is no reason for the end.
+    if (this.status.getSnapshot().phase === 'live') this.#refusals = 0
     return end.reconnectAfterMs ?? (end.refusal?.retry_after_ms ?? 0) + this.#backoff.nextMs()
   }
 

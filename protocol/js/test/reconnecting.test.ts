@@ -142,6 +142,19 @@ it('[JS3.6] a token function is asked once more, and its failures are tried agai
   expect(slow.connection.getSnapshot().phase).toBe('live')
 })
 
+it('[JS3.6] refusals with a good session in between are not in a row', async () => {
+  const server = new WireServer()
+  const refusedTokens = ['t1', 't3']
+  server.judge = hello => refusedTokens.includes(hello.token ?? '') ? refused('unauthenticated') : null
+  let asked = 0
+  const client = open(server, { token: () => `t${++asked}` })
+  await pass(1_000)
+  server.cut()
+  await pass(5_000)
+  expect(client.connection.getSnapshot().phase).toBe('live')
+  expect(asked).toBe(4)
+})
+
 it('[JS3.7] after a goodbye answers are taken, nothing new is sent, and the time to come back is kept', async () => {
   const server = new WireServer()
   server.respond = () => null

@@ -234,6 +234,20 @@ async def test_a_token_function_is_asked_once_more(connecting: OpenClient, serve
     assert server.hellos == ["t1", "t2", "t3", "t4"]
 
 
+async def test_refusals_with_a_good_session_in_between_are_not_in_a_row(
+    connecting: OpenClient, server: Server
+) -> None:
+    """[L3.6] A clock that jumps while a hello is under way refuses its token; twice in an hour."""
+    numbers = itertools.count(1)
+    server.accepts = lambda token: UNAUTHENTICATED if token in ("t1", "t3") else None
+    async with connecting(token=lambda: f"t{next(numbers)}") as client:
+        await client.wait_state(ConnectionState.LIVE)
+        server.session.wire.cut()
+        await client.wait_state(ConnectionState.OFFLINE)
+        await client.wait_state(ConnectionState.LIVE)
+    assert server.hellos == ["t1", "t2", "t3", "t4"]
+
+
 async def test_a_failing_token_function_is_a_failed_attempt(
     connecting: OpenClient, server: Server
 ) -> None:
