@@ -78,6 +78,10 @@ class Outlet:
             self._nursery.start_soon(self._pump)
         return self.backlog_bytes
 
+    def refuse(self, _data: bytes) -> int:
+        """Return ``backlog_bytes``: in the place of ``write`` for whom the end has come."""
+        return self.backlog_bytes
+
     def seal(self) -> None:
         """Refuse further writes; the backlog still goes out."""
         self._is_sealed = True

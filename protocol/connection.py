@@ -61,7 +61,7 @@ class WireConnection(Host):
     ) -> None:
         self.server = server
         self.session_id = session_id
-        self.subprotocol = subprotocol
+        self.subprotocol = self.form = subprotocol
         self.peer = Peer(socket.peer)
         self.outbox = Outbox(socket, server.corks, server.wheel, self._overflow)
         self._socket = socket

@@ -32,6 +32,9 @@ class Host(ABC):
     peer: Peer
     session_id: str
     memo: Any = None  # The gateway's.
+    # The form of events that this peer reads just as others do (``SharedFrame.encoded``). Empty:
+    # ask ``event_bytes``.
+    form: str = ""
 
     @property
     @abstractmethod
@@ -65,16 +68,15 @@ class Host(ABC):
         """False if a large answer must be refused, to be asked for again."""
         return True
 
-    def send_frame(self, frame: bytes, *, is_shared: bool = False) -> None:
-        """Send whole frames, or end a client that is too slow for them.
-
-        *is_shared*: many connections get them at this moment; see ``Outbox.send_shared``.
-        """
+    def send_frame(self, frame: bytes) -> None:
+        """Send whole frames, or end a client that is too slow for them."""
         self.server.metrics.frames_out += 1
-        if is_shared:
-            self.outbox.send_shared(frame)
-        else:
-            self.outbox.send(frame)
+        self.outbox.send(frame)
+
+    def send_shared(self, frame: bytes) -> None:
+        """As ``send_frame``, of what many connections get at this moment; see ``Outbox``."""
+        self.server.metrics.frames_out += 1
+        self.outbox.send_shared(frame)
 
     def send_presence(self, frame: PresenceFrame) -> None:
         """Send who is here, whole; hosts whose peers read the wire share the frame's bytes."""

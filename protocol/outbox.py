@@ -99,7 +99,7 @@ class Outbox:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._is_closed = False
-        self._is_behind = False  # The socket may have a backlog: bounds are to be looked at.
+        self.is_behind = False  # The socket may have a backlog: bounds are to be looked at.
         self._empty = trio.lowlevel.ParkingLot()
         self._watch = Alarm(wheel, self._check_progress)
         self._hard_bytes = OUTBOX_HARD_BYTES
@@ -114,7 +114,7 @@ class Outbox:
     @property
     def is_above_soft(self) -> bool:
         """True if live frames must lag."""
-        if not self._is_behind:  # Nearly always. What is held alone stays below the bound.
+        if not self.is_behind:  # Nearly always. What is held alone stays below the bound.
             return False
         return (
             self._socket.backlog_bytes + self._held_bytes > OUTBOX_SOFT_BYTES
@@ -130,7 +130,7 @@ class Outbox:
         """Send whole frames now, or at the end of the cork; or overflow."""
         if self._is_closed:
             return
-        if self._is_behind and self._is_over():
+        if self.is_behind and self._is_over():
             self._on_overflow()
         elif self._cork.is_in:
             if not self._held:
@@ -145,10 +145,10 @@ class Outbox:
         They do not wait for more to come, only behind what is held: to visit a thousand
         connections twice would cost more than the system calls that it saves for a few.
         """
-        if self._held or self._is_behind or self._is_closed:
+        if self._held or self.is_behind or self._is_closed:
             self.send(frame)
-        else:
-            self._write(frame)
+        elif self._socket.write(frame):
+            self._fall_behind(len(frame))
 
     def _hold(self, frame: bytes) -> None:
         self._held.append(frame)
@@ -160,7 +160,7 @@ class Outbox:
         """Say whether the client is too far behind; look whether it is behind at all."""
         backlog_bytes = self._socket.backlog_bytes
         if not backlog_bytes:
-            self._is_behind = False
+            self.is_behind = False
             return False
         return backlog_bytes > self._hard_bytes or self._socket.backlog_frames > OUTBOX_FRAMES_MAX
 
@@ -185,7 +185,7 @@ class Outbox:
 
     def on_drained(self) -> None:
         """Called by the socket when its backlog has become empty."""
-        self._is_behind = False
+        self.is_behind = False
         self._hard_bytes = OUTBOX_HARD_BYTES
         self._empty.unpark_all()
 
@@ -202,11 +202,14 @@ class Outbox:
             await self._empty.park()
 
     def _write(self, frames: bytes) -> None:
-        if not self._socket.write(frames):  # Nearly always: the kernel has it.
-            return
-        self._is_behind = True
-        if len(frames) > OUTBOX_FULL_BYTES:
-            self._hard_bytes = max(self._hard_bytes, OUTBOX_HARD_BYTES + len(frames))
+        if self._socket.write(frames):  # Hardly ever: the kernel has it.
+            self._fall_behind(len(frames))
+
+    def _fall_behind(self, nbytes: int) -> None:
+        """Look at the bounds from now on; what waits ends with a write of *nbytes*."""
+        self.is_behind = True
+        if nbytes > OUTBOX_FULL_BYTES:
+            self._hard_bytes = max(self._hard_bytes, OUTBOX_HARD_BYTES + nbytes)
         if not self._watch.is_set:
             self._taken_bytes = self._socket.taken_bytes
             self._progress_at_s = trio.current_time()

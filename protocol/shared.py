@@ -19,13 +19,13 @@ Sessions = Mapping[str, Mapping[str, Any] | None]
 
 
 class SharedFrame(ABC):
-    """Remembers its bytes, once per encoding."""
+    """Remembers its bytes, once per encoding: ``encoded``, whole WebSocket frames by form."""
 
-    __slots__ = ("_encoded", "target")
+    __slots__ = ("encoded", "target")
 
     def __init__(self, target: str) -> None:
         self.target = target
-        self._encoded: dict[str, bytes] = {}  # subprotocol or other form -> whole WebSocket frames
+        self.encoded: dict[str, bytes] = {}  # A subprotocol is a form.
 
     def bytes_for(self, subprotocol: str) -> bytes:
         """Return whole WebSocket frames, made at the first call and shared by all later ones.
@@ -33,9 +33,9 @@ class SharedFrame(ABC):
         Raises:
           TypeError: it holds something that the encoding cannot carry: the owner's mistake.
         """
-        frames = self._encoded.get(subprotocol)
+        frames = self.encoded.get(subprotocol)
         if frames is None:
-            frames = self._encoded[subprotocol] = self._encode(subprotocol)
+            frames = self.encoded[subprotocol] = self._encode(subprotocol)
         return frames
 
     def bytes_as(self, form: str, make: Callable[[Self], bytes]) -> bytes:
@@ -43,9 +43,9 @@ class SharedFrame(ABC):
 
         For doors that speak something else than the wire. Raises what *make* raises.
         """
-        made = self._encoded.get(form)
+        made = self.encoded.get(form)
         if made is None:
-            made = self._encoded[form] = make(self)
+            made = self.encoded[form] = make(self)
         return made
 
     @abstractmethod

@@ -135,9 +135,19 @@ class WireSubscription:
         """Send a live frame. Ignored while lagging; starts lagging above the soft bound."""
         if self.phase is not Phase.LIVE:
             self._count_skipped(frame)
-        elif frame.seq <= self.seq:
+            return
+        connection = self.connection
+        outbox = connection.outbox
+        if frame.after == self.seq and not outbox.is_behind:  # Nearly always, and then the bytes
+            data = frame.encoded.get(connection.form)  # are there already: as few steps as can be.
+            if data:
+                self.seq = frame.seq
+                connection.server.metrics.frames_out += 1
+                outbox.send_shared(data)
+                return
+        if frame.seq <= self.seq:
             return  # Covered by the snapshot or by catching up.
-        elif frame.after > self.seq or self.connection.outbox.is_above_soft:
+        if frame.after > self.seq or (outbox.is_behind and outbox.is_above_soft):
             self._count_skipped(frame)
             self._lag()
         else:
@@ -173,7 +183,7 @@ class WireSubscription:
             return
         self.seq = frame.seq
         if data:
-            connection.send_frame(data, is_shared=True)
+            connection.send_shared(data)
 
     def _unseen(self, frame: EventFrame) -> EventFrame:
         """Return *frame*, which began earlier, without what was seen already."""

@@ -74,6 +74,7 @@ class ServerSocket:
         "peer",
         "query",
         "subprotocol",
+        "write",
     )
 
     subprotocol: str | None
@@ -81,6 +82,11 @@ class ServerSocket:
     query: str
     headers: Sequence[tuple[bytes, bytes]]
     peer: str  # "host:port"
+    # Send data, one or more whole server frames, or queue it; return ``backlog_bytes``. Never
+    # waits, never raises. Once the connection is closing it does nothing. The backlog has no bound
+    # of its own: whoever writes looks at ``backlog_bytes`` (spec T2.4). An attribute, for it is the
+    # hottest call of all: the outlet's own.
+    write: Callable[[bytes], int]
 
     def __init__(
         self, link: Link, nursery: trio.Nursery, request: Request, lane: Lane, head: bytes
@@ -95,6 +101,7 @@ class ServerSocket:
         self._nursery = nursery
         self._lane = lane
         self._outlet = Outlet(link, nursery)
+        self.write = self._outlet.write
         self._inlet = Inlet(link, self._outlet, lane, head)
         self._ws: WebSocketConnection | None = None
         self._reason: CloseReason | None = None  # Set by whoever ends it first.
@@ -119,14 +126,6 @@ class ServerSocket:
     def received_bytes(self) -> int:
         """Bytes that came from the peer since the handshake: a sign of life."""
         return self._inlet.received_bytes
-
-    def write(self, data: bytes) -> int:
-        """Send *data*, one or more whole server frames, or queue it; return ``backlog_bytes``.
-
-        Never waits, never raises. Once the connection is closing it does nothing. The backlog has
-        no bound of its own: whoever writes looks at ``backlog_bytes`` (spec T2.4).
-        """
-        return self._outlet.write(data) if self._reason is None else self._outlet.backlog_bytes
 
     async def serve(
         self, on_message: OnMessage, on_drained: Callable[[], None] | None = None
@@ -181,15 +180,15 @@ class ServerSocket:
     def close_soon(self, code: int = CLOSE_NORMAL, reason: str = "") -> None:
         """Begin ``close`` without waiting: from here on nothing is written or handed over."""
         if self._reason is None and not self._outlet.is_sealed:
-            self._reason = CloseReason(code, fit_reason(reason))
+            reasoned = self._end(CloseReason(code, fit_reason(reason)))
             self._ended = trio.Event()
             self._inlet.start_closing()
-            self._nursery.start_soon(self._close, self._reason, self._ended)
+            self._nursery.start_soon(self._close, reasoned, self._ended)
 
     def abort(self) -> None:
         """Close the socket at once and forget the backlog; ``serve`` returns 1006. Idempotent."""
         if self._reason is None:
-            self._reason = CloseReason(CLOSE_ABNORMAL, "aborted")
+            self._end(CloseReason(CLOSE_ABNORMAL, "aborted"))
         self._inlet.start_closing()
         self._outlet.abort()
 
@@ -224,9 +223,13 @@ class ServerSocket:
 
     def _settle(self) -> CloseReason:
         """Say how the connection ended, and tell the peer if nobody has."""
-        if self._reason is None:
-            self._reason = self._find_reason()
-        return self._reason
+        return self._end(self._find_reason()) if self._reason is None else self._reason
+
+    def _end(self, reason: CloseReason) -> CloseReason:
+        """Write nothing more of what others ask for, because of *reason*."""
+        self._reason = reason
+        self.write = self._outlet.refuse
+        return reason
 
     def _find_reason(self) -> CloseReason:
         if self._lane.refusal is not None:
@@ -253,7 +256,7 @@ class ServerSocket:
         """
         try:
             if self._inlet.failure is not None and self._reason is None:
-                self._reason = self._fail(code, "internal error")
+                self._end(self._fail(code, "internal error"))
             elif self._reason is None and self._ws is not None and self._ws.closed is None:
                 self.close_soon(code)
             if self._ended is not None:

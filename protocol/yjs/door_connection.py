@@ -65,7 +65,6 @@ class DoorConnection(ABC):
         self.peer = Peer(socket.peer)
         self.outbox = Outbox(socket, server.corks, server.wheel, self._overflow)
         self.answers = Answers(self.outbox, self.start_child)
-        self.messages_out = 0
         self._socket = socket
         self._session_id = server.new_session_id()
         self._state = "open"
@@ -76,7 +75,7 @@ class DoorConnection(ABC):
         self._room = trio.lowlevel.ParkingLot()
         self._nursery: trio.Nursery | None = None
         self._watch = Alarm(server.wheel, self._tick)
-        self._messages_at_tick = 0
+        self._sent_at_tick = 0
         self._received_bytes = 0  # At the last sign of life, which was at:
         self._heard_at_s = trio.current_time()
 
@@ -263,9 +262,8 @@ class DoorConnection(ABC):
         now_s = trio.current_time()
         for visit in self.visits():
             visit.tick()
-        if self.messages_out == self._messages_at_tick:
+        if self._sent_bytes() == self._sent_at_tick:
             self.keep_alive()
-        self._messages_at_tick = self.messages_out
         if self._socket.received_bytes != self._received_bytes:
             self._received_bytes = self._socket.received_bytes
             self._heard_at_s = now_s
@@ -273,8 +271,12 @@ class DoorConnection(ABC):
             self.close(CLOSE_GOING_AWAY, "nothing heard")
         else:
             self.outbox.send(ping_frame())  # A client may have nothing to say for hours.
+        self._sent_at_tick = self._sent_bytes()
         if self._state != "closed":
             self._watch.set(now_s + DOOR_TICK_S)
+
+    def _sent_bytes(self) -> int:
+        return self._socket.taken_bytes + self.outbox.waiting_bytes
 
     def _overflow(self) -> None:
         """The client does not read: the outbox's bounds are reached."""

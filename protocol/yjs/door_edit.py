@@ -65,6 +65,11 @@ class OwnUpdates:
     def __init__(self) -> None:
         self._by_seq: dict[int, bytes] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is to be left out."""
+        return not self._by_seq
+
     def add(self, seq: int, update: bytes) -> None:
         """The client's *update* became event *seq*, or was known by then."""
         self._by_seq[seq] = update

@@ -37,7 +37,6 @@ class Door(Protocol):
     boards: Boards
     words: Words
     answers: Answers
-    messages_out: int
 
     def start_child(self, function: Callable[[], Awaitable[Any]]) -> None:
         """Run *function* as a child task of the connection."""

@@ -191,7 +191,6 @@ class HocuspocusConnection(DoorConnection):
         self._send(encode_hocuspocus(Envelope(name, Close(reason))))
 
     def _send(self, payload: bytes) -> None:
-        self.messages_out += 1
         self.outbox.send(server_frame(payload, is_text=False))
 
     def _handshake_due(self) -> None:

@@ -89,6 +89,7 @@ class Visit(Host):
         self._known = NO_STATE  # What the client has had, at least, since it was answered last.
         self._leap: trio.Event | None = None  # Being caught up with in one step.
         self._own = OwnUpdates()
+        self.form = dialect.form or ""
         self._resync = Resync()
         self._has_seen_all = False
         self._token = TokenWatch(
@@ -270,6 +271,7 @@ class Visit(Host):
         """An edit is durable, as event *seq*."""
         if seq is not None:
             self._own.add(seq, update)
+            self.form = ""
         self._accepted(answer)
 
     def edit_refused(self, error: WireError, answer: int | None) -> None:
@@ -330,12 +332,9 @@ class Visit(Host):
     def event_bytes(self, frame: EventFrame) -> bytes:
         """Return the frame's updates, shared by all who speak alike; none to who sent them."""
         others = self._own.left_out_of(frame)
+        if self._own.is_empty:
+            self.form = self._dialect.form or ""
         return self._dialect.events(others) if others.events else b""
-
-    def send_frame(self, frame: bytes, *, is_shared: bool = False) -> None:
-        """Send whole frames, or end a client that is too slow for them."""
-        self._door.messages_out += 1
-        super().send_frame(frame, is_shared=is_shared)
 
     def subscription_over(self, subscription: WireSubscription) -> None:
         """Its clock stops; the message that follows ends the visit."""
