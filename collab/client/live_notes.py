@@ -22,7 +22,7 @@ from typing import Any, Final
 import trio
 from pycrdt import Doc, TransactionEvent
 
-from collab.client.carets import Caret, caret_state, carets_of
+from collab.client.carets import Caret, Carets
 from collab.client.refusals import UNSAVED, EditsRefused, NotesEnded, RefusedEdits
 from collab.client.shared_text import SharedText
 from collab.client.target import PRESENCE_TOPIC
@@ -70,10 +70,10 @@ class LiveNotes:
         self._refusals: deque[RefusedEdits] = deque(maxlen=NOTES_REFUSALS_MAX)
         self._meanwhile: list[bytes] | None = None  # What comes while a rebuild is fetched.
         self._is_astray = False  # It holds what was refused, and cannot be rebuilt yet.
-        self._sessions: dict[str, Mapping[str, Any] | None] = {}
         self._brought_along = state is not None
         self.rebuilds = 0
         self._doc = self._new_doc([] if state is None else [state])
+        self._carets = Carets(wire, target, self._doc.client_id)
 
     # ------------------------------------------------------------ reading and writing
 
@@ -146,21 +146,28 @@ class LiveNotes:
     async def show_caret(
         self, root: str, anchor: int, head: int, *, state: Mapping[str, Any] | None = None
     ) -> None:
-        """Show the others where one is in a text; *state* is shown beside it.
+        """Show the others where one is in a text, until the block ends; see ``carets``.
 
-        It is this connection's whole presence on the target.
+        *state* is shown beside it: ``{"user": {"name": "Ann", "color": "#a33"}}`` is what most
+        editors show. Without a ``user`` one's id is the name.
 
         Raises:
           IndexError: there is no such place.
-          LimitExceeded, ConnectFailed, ClientClosed: see ``Client.presence``.
+          NotFollowing, LimitExceeded, ConnectFailed, ClientClosed: see ``Client.presence``.
         """
-        caret = caret_state(self.text(root), anchor, head)
-        await self._wire.presence(self._target, {**(state or {}), TOPIC: caret})
+        await self._carets.show_at(self.text(root), anchor, head, state or {})
+
+    async def hide_caret(self) -> None:
+        """Take back what :meth:`show_caret` shows. Raises what ``Client.presence`` raises."""
+        await self._carets.show(None)
 
     @property
-    def carets(self) -> dict[str, Caret]:
-        """Where everybody is, by session, oneself included; as far as their words are here."""
-        return carets_of(self._sessions, TOPIC, set(self._doc.keys()), self.text)
+    def carets(self) -> dict[tuple[str, int], Caret]:
+        """Where everybody is, oneself included, as far as their words are here.
+
+        By session and Yjs client id: one session may speak for several editors.
+        """
+        return self._carets.within(set(self._doc.keys()), self.text)
 
     # ------------------------------------------------------------ the document
 
@@ -211,9 +218,7 @@ class LiveNotes:
         elif isinstance(item, SnapshotItem):
             self._take_snapshot(item)
         elif isinstance(item, PresenceItem):
-            if item.full:
-                self._sessions.clear()
-            self._sessions.update(item.sessions)
+            self._carets.take(item)
 
     def _take_update(self, update: bytes, *, may_cut: bool) -> None:
         """Take what others wrote, which our library cannot if it cuts characters: ``fitted``."""
@@ -359,19 +364,22 @@ async def open_live_notes(
 ) -> AsyncIterator[LiveNotes]:
     """Hold the document of *target* live while the block runs; see ``Notes.open``."""
     failed: Exception | None = None
-    async with wire.follow(target, [TOPIC, PRESENCE_TOPIC]) as follower:
+    async with wire.follow(target, [TOPIC, PRESENCE_TOPIC], lasting=True) as follower:
         live = LiveNotes(wire, target, follower, state)
         if state is None:
             await live.receive_first()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(live.receive)
-            nursery.start_soon(live.send)
-            try:
-                yield live
-                await _save_last(live, save_timeout_s)
-            except Exception as error:  # noqa: BLE001 - raised again below, outside the nursery.
-                failed = error
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                for task in (live.receive, live.send, live._carets.keep):
+                    nursery.start_soon(task)
+                try:
+                    yield live
+                    await _save_last(live, save_timeout_s)
+                except Exception as error:  # noqa: BLE001 - raised again outside the nursery.
+                    failed = error
+                nursery.cancel_scope.cancel()
+        finally:
+            await live._carets.leave()
     if failed is not None:
         raise failed
 

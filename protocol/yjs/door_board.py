@@ -12,8 +12,8 @@ not missed the old connection yet. An echo (y-websocket sends back all it hears)
 it has heard, so it changes nothing. Nobody but the holder removes a state. A client that has left
 is remembered for a while, so that a late echo does not bring it back.
 
-Presence of a target holds ``{"yjs": {"<client id>": {"clock", "state"}}}`` for each session. A
-session of the wire that sets the same shape is shown too. Every state carries the user's id under
+Presence of a target holds what ``shown_awareness`` says for each session. A session of the wire
+that shows the same is shown too. Every state carries the user's id under
 ``userId``, whatever the client wrote there.
 """
 
@@ -33,11 +33,10 @@ from protocol.yjs.limits import (
     AWARENESS_OWN_CLIENTS_MAX,
     AWARENESS_TOLD_BYTES_MAX,
     CLOCK_MAX,
-    VARINT_MAX,
 )
+from protocol.yjs.shown_awareness import awareness_in, awareness_shown
 
 USER_KEY: Final = "userId"
-_YJS: Final = "yjs"
 
 Sessions = Mapping[str, Mapping[str, Any] | None]
 
@@ -85,13 +84,11 @@ class AwarenessBoard:
 
     def presence_of(self, session: str) -> dict[str, Any]:
         """Return what the presence of the target shall hold for *session*."""
-        return {
-            _YJS: {
-                str(client): {"clock": held.clock, "state": held.state}
-                for client, held in self._held.items()
-                if held.session == session
-            }
-        }
+        return awareness_shown(
+            Presence(client, held.clock, held.state)
+            for client, held in self._held.items()
+            if held.session == session
+        )
 
     def release(self, session: str) -> None:
         """The session is over: its client ids are nobody's."""
@@ -184,24 +181,22 @@ class AwarenessBoard:
         if member is None:
             return
         user = str(member.get("user"))
-        for client, clock, claimed in _claims(member.get("state")):
-            held = self._held.get(client)
+        for claim in awareness_in(member.get("state")):
+            held = self._held.get(claim.client)
             if held is None:
-                held = self._adopt(session, user, client, clock, claimed)
-            elif held.session == session and clock > held.clock:  # A session of the wire.
-                held = self._adopt(session, user, client, clock, claimed) or held
+                held = self._adopt(session, user, claim)
+            elif claim.clock > held.clock:  # A session of the wire moved, or came back.
+                held = self._adopt(session, user, claim) or held
             if held is not None and held.session == session:
-                yield Presence(client, held.clock, held.state)
+                yield Presence(claim.client, held.clock, held.state)
 
-    def _adopt(
-        self, session: str, user: str, client: int, clock: int, claimed: Mapping[str, Any]
-    ) -> _Held | None:
-        """Let a session of the wire hold *client*, if a visit could."""
-        state = _stamp(claimed, user)
-        if not _is_plain(state) or not self._may_set(session, user, Presence(client, clock, state)):
+    def _adopt(self, session: str, user: str, claim: Presence) -> _Held | None:
+        """Let a session of the wire hold what it claims, if a visit could."""
+        state = _stamp(claim.state or {}, user)
+        if not _is_plain(state) or not self._may_set(session, user, claim):
             return None
-        self._gone.pop(client, None)
-        held = self._held[client] = _Held(session, user, clock, state)
+        self._gone.pop(claim.client, None)
+        held = self._held[claim.client] = _Held(session, user, claim.clock, state)
         return held
 
     def _left(
@@ -246,10 +241,14 @@ def _stamp(state: Mapping[str, Any], user: str) -> dict[str, Any]:
 
 
 def _updates(entries: Sequence[Presence]) -> Iterator[bytes]:
-    """Write *entries* in as many updates as keep each small enough to be echoed."""
+    """Write *entries* in as many updates as keep each small enough to be echoed.
+
+    Who came back before they were missed is said by two sessions: only the newest is told.
+    """
+    newest = {entry.client: entry for entry in entries}
     group: list[Presence] = []
     group_bytes = 0
-    for entry in entries:
+    for entry in newest.values():
         entry_bytes = len(_text(entry.state)) if entry.state is not None else 4
         if group and group_bytes + entry_bytes > AWARENESS_TOLD_BYTES_MAX:
             yield encode_awareness(group)
@@ -271,18 +270,3 @@ def _is_plain(state: Mapping[str, Any]) -> bool:
         return len(_text(state)) <= AWARENESS_OWN_BYTES_MAX
     except (TypeError, ValueError, RecursionError):
         return False
-
-
-def _claims(state: object) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
-    """Yield client, clock and state of everything well-formed in a session's presence."""
-    claims = state.get(_YJS) if isinstance(state, Mapping) else None
-    if not isinstance(claims, Mapping):
-        return
-    for name, claim in list(claims.items())[:AWARENESS_OWN_CLIENTS_MAX]:
-        if not isinstance(claim, Mapping) or not (isinstance(name, str) and name.isascii()):
-            continue
-        clock, shown = claim.get("clock"), claim.get("state")
-        if not name.isdigit() or len(name) > len(str(VARINT_MAX)) or int(name) > VARINT_MAX:
-            continue
-        if type(clock) is int and 0 <= clock <= CLOCK_MAX and isinstance(shown, Mapping):
-            yield int(name), clock, shown

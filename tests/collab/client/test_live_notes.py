@@ -13,7 +13,7 @@ import trio.testing
 from pycrdt import Doc, Text, XmlFragment
 
 from collab.client import CollabClient, EditsRefused, LiveNotes, NotesEnded, connect
-from protocol.client import Client, ConnectionState, Follower
+from protocol.client import Client, ConnectionState, Follower, SubscriptionEnded
 from protocol.errors import CallFailed
 from tests.collab.client.conftest import Cable, Connecting
 from tests.integration.served import Served, served
@@ -178,46 +178,33 @@ async def test_who_is_shut_out_is_told(ann: CollabClient, ben: CollabClient) -> 
     assert ended.value.edits.text(ROOT) == "last words"
 
 
-async def test_carets_stay_with_their_words(ann: CollabClient, ben: CollabClient) -> None:
-    """[L6.8] Shown to the others in their own text, moved by what is written before them."""
+async def test_the_end_of_the_meeting_is_not_the_end_of_its_notes(
+    ann: CollabClient, ben: CollabClient
+) -> None:
+    """[L6.11] Notes and messages are followed on: what is left can be read, and who is there."""
     await ann.meeting("m1").get()
-    async with ann.meeting("m1").notes.open() as anns, ben.meeting("m1").notes.open() as bens:
-        anns.text(ROOT).append("😀 hello")
-        await anns.show_caret(ROOT, 2, 7, state={"colour": "red"})
-        await bens.wait_for(lambda: bool(bens.carets))
-        bens.text(ROOT).insert(0, "é😀")
-        (caret,) = bens.carets.values()
-        assert (caret.user_id, caret.root, caret.anchor, caret.head) == ("ann", ROOT, 4, 9)
-        with pytest.raises(IndexError):
-            await anns.show_caret(ROOT, 0, 100)
-        nowhere = {"notes": {"root": "nowhere", "anchor": {"tname": "nowhere"}, "head": None}}
-        await ann.meeting("m1").presence(nowhere)
-        await bens.wait_for(lambda: not bens.carets)
-        assert list(bens.doc.keys()) == [ROOT]
-    with pytest.raises(IndexError):
-        anns.text(ROOT).insert(100, "x")
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        None,
-        "here",
-        {},
-        {"item": 1},
-        {"item": {"client": 1, "clock": 5}},
-        {"item": {"client": -1, "clock": 0}},
-        {"item": {"client": 1.5, "clock": None}},
-        {"item": {"client": 7, "clock": 0}, "assoc": 9},
-        {"item": {"client": 7, "clock": 10**30}},
-        {"tname": "elsewhere"},
-    ],
-)
-async def test_a_place_that_makes_no_sense_is_nowhere(ann: CollabClient, place: object) -> None:
-    """[L6.8] Others' presence is others' words: it is not believed, and harms nobody."""
-    async with ann.meeting("m1").notes.open() as notes:
-        notes.text(ROOT).append("hello")
-        assert notes.text(ROOT).index_of(place) is None
+    await ben.meeting("m1").get()
+    async with (
+        ann.meeting("m1").notes.open() as anns,
+        ben.meeting("m1").notes.open() as bens,
+        ben.meeting("m1").messages.view() as messages,
+        ben.meeting("m1").follow(topics=["state"]) as plain,
+    ):
+        anns.text(ROOT).append("shared")
+        await bens.wait_for(says(bens, "shared"))
+        await ann.meeting("m1").end()
+        with pytest.raises(SubscriptionEnded, match="concluded"):
+            async for _ in plain:
+                pass
+        with trio.fail_after(10):
+            await anns.show_caret(ROOT, 0, 0)
+            await bens.wait_for(lambda: bool(bens.carets))
+            await ann.meeting("m1").people.remove("ben")
+            with pytest.raises(SubscriptionEnded, match="permission_denied"):
+                await messages.wait_for(lambda _shown: False)
+            with pytest.raises(NotesEnded):
+                await bens.wait_for(lambda: False)
+        assert bens.is_saved
 
 
 async def test_writers_on_bad_lines_end_with_one_text(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -227,6 +228,25 @@ def test_a_session_of_the_wire_is_shown_in_the_same_shape() -> None:
     moved = {"cursor": 2, "userId": "ann"}
     assert told({"1": {"clock": 2, "state": {"cursor": 2}}}) == [Presence(1, 2, moved)]
     assert told({}) == [Presence(1, 2, None)]
+
+
+def test_a_session_of_the_wire_that_comes_back_is_shown_once() -> None:
+    """[D3.3] Before its old one was missed, too; nobody else takes its client id."""
+
+    def member(user: str, clock: int) -> dict[str, Any]:
+        return {"user": user, "state": {"yjs": {"1": {"clock": clock, "state": {}}}}}
+
+    def read(updates: Sequence[bytes]) -> list[Presence]:
+        return [entry for update in updates for entry in decode_awareness(update)]
+
+    board = AwarenessBoard()
+    shown = {"userId": "ann"}
+    assert read(board.told({"ann-1": member("ann", 3)})) == [Presence(1, 3, shown)]
+    assert read(board.told({"eve-1": member("eve", 9)})) == []
+    assert read(board.told({"ann-2": member("ann", 4)})) == [Presence(1, 4, shown)]
+    assert read(board.told({"ann-1": None})) == []
+    both = {"ann-1": member("ann", 3), "ann-2": member("ann", 4)}
+    assert read(AwarenessBoard().everybody(both, again=False)) == [Presence(1, 4, shown)]
 
 
 def test_a_board_lives_as_long_as_somebody_visits() -> None:
