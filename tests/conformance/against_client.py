@@ -206,10 +206,13 @@ class ClientPlay:
 
     async def _follow(self, client: Client, step: Mapping[str, Any]) -> None:
         cursor = Cursor(**step["cursor"]) if "cursor" in step else None
+        following = client.follow(
+            step["target"], step["topics"], cursor=cursor, lasting=step.get("lasting", False)
+        )
 
         async def read(task_status: trio.TaskStatus[_Following]) -> None:
             with trio.CancelScope() as scope:
-                async with client.follow(step["target"], step["topics"], cursor=cursor) as follower:
+                async with following as follower:
                     task_status.started(_Following(follower, scope))
                     await trio.sleep_forever()
 

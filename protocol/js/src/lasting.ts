@@ -6,11 +6,12 @@ import type { Follower } from './follower.js'
 import type { Item } from './items.js'
 import type { Cursor } from './messages.js'
 
-/** As `Client.follow`, but when the target is concluded it follows again from where it stands. */
+/** As `Client.follow`, but when the target is concluded it follows again, once, from where it stands. */
 export class LastingFollower {
   readonly #again: (cursor: Cursor | null) => Follower
   #follower: Follower
   #isClosed = false
+  #hasConcluded = false // A server that says so again is believed: nobody asks for ever.
 
   /** Throws what `Client.follow` throws. */
   constructor (client: Client, target: string, topics: readonly string[], options: FollowOptions = {}) {
@@ -30,7 +31,8 @@ export class LastingFollower {
         return await this.#follower.batch()
       } catch (error) {
         const isConcluded = error instanceof SubscriptionEnded && error.code === 'concluded'
-        if (!isConcluded || this.#isClosed) throw error
+        if (!isConcluded || this.#isClosed || this.#hasConcluded) throw error
+        this.#hasConcluded = true
         this.#follower = this.#again(this.#follower.cursor)
       }
     }

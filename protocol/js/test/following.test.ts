@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest'
 import { LimitExceeded, NotFollowing, SubscriptionEnded } from '../src/errors.js'
 import type { PresenceItem } from '../src/items.js'
+import { View } from '../src/view.js'
 import { collect, numbers, open, pass, withVirtualTime } from './clients.js'
 import { WireServer } from './wire-server.js'
 
@@ -166,4 +167,27 @@ it('[JS2.10] bad wishes are refused at once', () => {
   expect(() => client.follow('log:1', ['more'])).toThrow(LimitExceeded)
   for (let n = 2; n <= 256; n++) client.follow(`log:${n}`, ['log'])
   expect(() => client.follow('log:257', ['log'])).toThrow(LimitExceeded)
+})
+
+it('[JS2.11] what has ended is followed again once, from where it stands', async () => {
+  const server = new WireServer()
+  const client = open(server)
+  const view = new View(client, 'log:1', { topics: ['log'], load: () => 0, reduce: shown => shown + 1 })
+  const conclude = async (): Promise<void> => {
+    const [connection] = server.connections
+    const { ref } = connection!.subscriptions.get('log:1')!
+    connection!.subscriptions.delete('log:1')
+    connection!.send({ t: 'ended', ref, target: 'log:1', code: 'concluded', message: '', retryable: false })
+    await pass()
+  }
+  await pass()
+  await conclude()
+  expect(server.messages('subscribe').at(-1)?.cursor).toEqual({ epoch: 'e1', seq: 0 })
+  server.log('log:1').add('log', { n: 1 })
+  server.publish('log:1')
+  await pass()
+  expect(view.getSnapshot()).toMatchObject({ status: 'live', state: 1 })
+  await conclude()
+  expect(view.getSnapshot()).toMatchObject({ status: 'ended', state: 1, error: { code: 'concluded' } })
+  expect(server.messages('subscribe')).toHaveLength(2)
 })

@@ -5,6 +5,7 @@ import type { Codec } from '../src/codec.js'
 import { ClientError } from '../src/errors.js'
 import type { Follower } from '../src/follower.js'
 import type { Item } from '../src/items.js'
+import { LastingFollower } from '../src/lasting.js'
 import type { Cursor } from '../src/messages.js'
 import { pack, unpack } from '../src/msgpack.js'
 import type { Answer } from '../src/queue.js'
@@ -26,7 +27,7 @@ export class Player {
   readonly #arriving: Wire[] = []
   readonly #wires = new Map<string, Wire>()
   readonly #calls = new Map<string, { outcome: CallOutcome | null, readonly abort: AbortController }>()
-  readonly #followers = new Map<string, { readonly follower: Follower, readonly seen: Array<Item | Error> }>()
+  readonly #followers = new Map<string, { readonly follower: Follower | LastingFollower, readonly seen: Array<Item | Error> }>()
 
   constructor (recorded: Case, codec: Codec) {
     this.#case = recorded
@@ -139,7 +140,11 @@ export class Player {
       }
       case 'cancel': return this.#calls.get(step['call'] as string)?.abort.abort()
       case 'follow': {
-        const follower = client.follow(target, step['topics'] as string[], { cursor: (step['cursor'] as Cursor | undefined) ?? null })
+        const topics = step['topics'] as string[]
+        const options = { cursor: (step['cursor'] as Cursor | undefined) ?? null }
+        const follower = step['lasting'] === true
+          ? new LastingFollower(client, target, topics, options)
+          : client.follow(target, topics, options)
         const seen: Array<Item | Error> = []
         this.#followers.set(step['as'] as string, { follower, seen })
         void readInto(follower, seen)
@@ -174,9 +179,11 @@ export class Player {
   }
 }
 
-async function readInto (follower: Follower, seen: Array<Item | Error>): Promise<void> {
+async function readInto (follower: Follower | LastingFollower, seen: Array<Item | Error>): Promise<void> {
   try {
-    for await (const item of follower) seen.push(item)
+    if (follower instanceof LastingFollower) {
+      for (let items = await follower.batch(); items.length > 0; items = await follower.batch()) seen.push(...items)
+    } else for await (const item of follower) seen.push(item)
   } catch (error) {
     seen.push(error as Error)
   }

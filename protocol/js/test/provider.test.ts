@@ -132,6 +132,21 @@ it('[JS6.5] after a restore the new history counts, and what was not saved is se
   expect(provider.getSnapshot()).toMatchObject({ status: 'live', isSaved: true })
 })
 
+it('[JS6.5] after the end the notes go on, once', async () => {
+  const server = new NotesServer()
+  const live = new LiveNotes(open(server), TARGET)
+  await pass()
+  for (const status of ['live', 'ended']) {
+    const [connection] = server.connections
+    const { ref } = connection!.subscriptions.get(TARGET)!
+    connection!.subscriptions.delete(TARGET)
+    connection!.send({ t: 'ended', ref, target: TARGET, code: 'concluded', message: '', retryable: false })
+    await pass()
+    expect(live.getSnapshot().provider.getSnapshot().status).toBe(status)
+  }
+  expect(server.messages('subscribe')).toHaveLength(2)
+})
+
 it('[JS6.6] when the client closes, what was not saved is handed out', async () => {
   const server = new NotesServer()
   const client = open(server)

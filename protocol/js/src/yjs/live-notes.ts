@@ -20,6 +20,7 @@ export class LiveNotes implements Observable<NotesShown> {
   readonly #target: string
   readonly #listeners = new Listeners()
   #shown: NotesShown
+  #hasConcluded = false // What concludes again has nothing left to read.
   #forget: () => void = () => {}
 
   constructor (client: Client, target: string, doc: Y.Doc = new Y.Doc()) {
@@ -42,9 +43,17 @@ export class LiveNotes implements Observable<NotesShown> {
     const provider = new NotesProvider(this.#client, this.#target, doc)
     this.#forget = provider.subscribe(() => {
       const { status, error, refused } = provider.getSnapshot()
-      if (status === 'ended' && goesOn(error)) this.#renew(provider, refused)
+      if (status === 'ended' && this.#goesOn(error)) this.#renew(provider, refused)
     })
     return provider
+  }
+
+  /** Edits were refused; or the history was rewritten; or what was open has ended, and can still be read. */
+  #goesOn (error: Error | null): boolean {
+    if (error === null || error instanceof OutdatedDocument) return true
+    const isFirstEnd = error instanceof SubscriptionEnded && error.code === 'concluded' && !this.#hasConcluded
+    this.#hasConcluded ||= isFirstEnd
+    return isFirstEnd
   }
 
   /** Goes on with the server's document. Where it may not be read any more, the new provider says so. */
@@ -63,10 +72,4 @@ export class LiveNotes implements Observable<NotesShown> {
     this.#shown = { provider, refused: kept }
     this.#listeners.tell()
   }
-}
-
-/** Edits were refused; or the history was rewritten; or what was open has ended, and can still be read. */
-function goesOn (error: Error | null): boolean {
-  return error === null || error instanceof OutdatedDocument ||
-    (error instanceof SubscriptionEnded && error.code === 'concluded')
 }
