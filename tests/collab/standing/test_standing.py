@@ -11,9 +11,10 @@ import trio.testing
 from collab.audit import AuditFilter
 from collab.errors import RateLimited
 from collab.kind import Caller
-from collab.limits import DELIVERIES_MAX, DELIVERY_WINDOW_MS
+from collab.limits import DELIVERY_WINDOW_MS
 from collab.requests import Receive
 from collab.standing import Change, Delivery, Standings
+from collab.standing import kind as standing_kind
 from collab.standing.kind import Hear, TellAll
 from protocol.errors import CLOSE_UNAUTHENTICATED, WireError
 from protocol.gateway import Peer
@@ -155,12 +156,15 @@ async def test_what_an_issuer_changes_is_in_the_audit_log() -> None:
         assert '"role":"member"' in entry.detail
 
 
-async def test_the_ledger_is_bounded_and_forgets_only_what_time_refuses() -> None:
+async def test_the_ledger_is_bounded_and_forgets_only_what_time_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """[P6.8] Full, it takes nothing more; when windows have passed it is empty again."""
+    monkeypatch.setattr(standing_kind, "DELIVERIES_MAX", 50)
     async with a_house() as house:
         ref = house.app.system.ref("standing", "workos")
         change = Change(user_id=BOSS, at_ms=1, org_id="workos:o", role="member")
-        for number in range(DELIVERIES_MAX):
+        for number in range(50):
             heard = Hear(delivery=f"d{number}", until_ms=NOW_MS + 9, changes=[change])
             await ref.ask(Receive("webhook", heard), timeout_s=5)
         delivery = Delivery(id="more", until_ms=NOW_MS + 9, changes=[change])

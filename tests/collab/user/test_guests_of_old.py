@@ -14,12 +14,11 @@ from collab.app import App
 from collab.chat.commands import AddMember, CreateChat, GetChat
 from collab.chat.handing_over import HandOver
 from collab.errors import Conflict, NotFound
-from collab.identity.limits import GUEST_TTL_S
 from collab.limits import GUEST_GRACE_S
 from collab.meeting.commands import Invite, Schedule
 from collab.messages import GetMessage, PostMessage, React
 from collab.storage import MemoryStore
-from collab.user import USER
+from collab.user import USER, guest_end
 from collab.user.blocked_guests import GuestIs, ShunGuest
 from collab.user.claiming import BeClaimed, claim
 from collab.user.commands import ListItem, PageList
@@ -36,7 +35,7 @@ from tests.collab.messages.stage import Stage
 from tests.collab.user.test_people_live import CHAT, me, mine, opened
 
 GUEST = "guest:g"
-END_S = GUEST_TTL_S + GUEST_GRACE_S
+END_S = 600 + GUEST_GRACE_S
 
 
 async def listed(app: App, who: str) -> list[tuple[str, str | None]]:
@@ -188,6 +187,13 @@ async def test_a_guests_reaction_is_the_users_after_sign_in(autojump_clock: Mock
 # ---------------------------------------------------------------- the end
 
 
+@pytest.fixture
+def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guests' tokens live for ten minutes: an app has something to do every few seconds."""
+    monkeypatch.setattr(guest_end, "_AFTER_MS", END_S * 1_000)
+
+
+@pytest.mark.usefixtures("short_lived")
 async def test_chats_of_a_guest_who_stays_away_are_deleted(autojump_clock: MockClock) -> None:
     """[I5.7] Those that nobody else is in, after the last token has ended; others stay."""
     async with opened() as app:
@@ -205,6 +211,7 @@ async def test_chats_of_a_guest_who_stays_away_are_deleted(autojump_clock: MockC
         assert await listed(app, GUEST) == [("chat:ours", None)]
 
 
+@pytest.mark.usefixtures("short_lived")
 async def test_what_a_guest_had_stays_the_users(autojump_clock: MockClock) -> None:
     """[I5.7] Who has signed in does not end, nor goes on as a guest; with nothing, no timer."""
     async with opened() as app:
