@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from collab.web import Site, SiteState
+from collab.web import Asset, Site, SiteState
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -51,27 +51,32 @@ def web_routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of the page, for ``make_http_app``."""
 
     async def document(request: Request) -> Response:
-        if site.page is None:
+        found = site.document
+        if found is None:
             site.want()
             return _not_yet(site)
-        content, tag = site.page.document_for(site.sign_in)
-        headers = {"etag": tag, "cache-control": _ASK_AGAIN, **_HEADERS}
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(content, headers=headers, media_type="text/html; charset=utf-8")
+        headers = {"etag": found.tag, "cache-control": _ASK_AGAIN, **_HEADERS}
+        if found.tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers={**headers, "vary": "accept-encoding"})
+        return _encoded(request, found, headers)
 
     async def asset(request: Request) -> Response:
         found = None if site.page is None else site.page.assets.get(request.url.path)
         if found is None:
             return PlainTextResponse("no such file", 404, {"cache-control": "no-store"})
-        encoding, content = found.best(request.headers.get("accept-encoding", ""))
-        headers = {"cache-control": _FOR_EVER, "vary": "accept-encoding", **_HEADERS}
-        if encoding != "identity":
-            headers["content-encoding"] = encoding
-        return Response(content, headers=headers, media_type=found.media_type)
+        return _encoded(request, found, {"cache-control": _FOR_EVER, **_HEADERS})
 
     paths = ("/", "/meeting/{key}", "/chat/{key}", "/admin")
     return [*(Route(path, document) for path in paths), Route("/assets/{name}", asset)]
+
+
+def _encoded(request: Request, asset: Asset, headers: Mapping[str, str]) -> Response:
+    """Return *asset* in the smallest encoding that the browser takes."""
+    encoding, content = asset.best(request.headers.get("accept-encoding", ""))
+    all_headers = {**headers, "vary": "accept-encoding"}
+    if encoding != "identity":
+        all_headers["content-encoding"] = encoding
+    return Response(content, headers=all_headers, media_type=asset.media_type)
 
 
 def _not_yet(site: Site) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,12 +41,22 @@ class Asset:
     encodings: Mapping[str, bytes]  # "identity", "gzip", "br"
 
     def best(self, accepted: str) -> tuple[str, bytes]:
-        """Return the smallest encoding that the header ``accept-encoding`` names, and its bytes."""
-        names = {part.partition(";")[0].strip() for part in accepted.split(",")}
+        """Return the smallest encoding that the header ``accept-encoding`` allows, and its bytes.
+
+        Weights other than 0 are not compared: whoever takes the smallest at all is sent it.
+        """
+        allowed = _allowed(accepted)
         for encoding in ("br", "gzip"):
-            if encoding in names and encoding in self.encodings:
+            if encoding in self.encodings and allowed.get(encoding, allowed.get("*", False)):
                 return encoding, self.encodings[encoding]
         return "identity", self.encodings["identity"]
+
+
+@frozen
+class Document(Asset):
+    """The document, for a server where one signs in in its way."""
+
+    tag: str  # Weak: it stands for the document in any encoding.
 
 
 @frozen
@@ -55,10 +66,12 @@ class Page:
     document: str
     assets: Mapping[str, Asset]
 
-    def document_for(self, sign_in: str) -> tuple[bytes, str]:
-        """Return the document for a server where one signs in so, and its entity tag."""
+    def document_for(self, sign_in: str) -> Document:
+        """Return the document for a server where one signs in so."""
         content = self.document.replace("{{sign_in}}", sign_in).encode()
-        return content, f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+        encodings = {"identity": content, "gzip": gzip.compress(content, mtime=0)}
+        tag = f'W/"{hashlib.sha256(content).hexdigest()[:24]}"'
+        return Document(_TYPES[".html"], MappingProxyType(encodings), tag)
 
 
 def read_page(folder: Path) -> Page:
@@ -76,6 +89,16 @@ def read_page(folder: Path) -> Page:
     except (OSError, UnicodeDecodeError) as error:
         raise PageBroken(f"the page in {folder} cannot be read: {error}") from error
     return Page(document, MappingProxyType(assets))
+
+
+def _allowed(accepted: str) -> dict[str, bool]:
+    """Return which codings a header ``accept-encoding`` names, and which of them it takes."""
+    allowed = {}
+    for part in accepted.split(","):
+        coding, *words = (word.strip().lower() for word in part.split(";"))
+        weights = [word[2:] for word in words if word.startswith("q=")]
+        allowed[coding] = not weights or weights[0].strip("0.") != ""
+    return allowed
 
 
 def _read(path: Path) -> Asset:

@@ -14,8 +14,10 @@ wheels (``hatch_build.py``) runs this file by itself.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -54,16 +56,18 @@ class Build:
         """Return the folder with the built page; from the cache if it is there.
 
         Raises:
-          BuildFailed: no Node, no network, or sources that do not build.
+          BuildFailed: no Node, no network, or sources that cannot be read or do not build.
         """
-        page = self._cache / f"page-{_hash(_sources())}"
-        if not page.is_dir():
-            try:
+        try:
+            page = self._cache / f"page-{_hash(_sources())}"
+            if not page.is_dir():
                 self._cache.mkdir(parents=True, exist_ok=True)
                 self._bundle(page)
                 self._sweep(page)
-            except OSError as error:
-                raise BuildFailed(f"cannot write to {self._cache}: {error}") from error
+        except OSError as error:
+            raise BuildFailed(
+                f"cannot read the sources, or write to {self._cache}: {error}"
+            ) from error
         return page
 
     def abort(self) -> None:
@@ -84,9 +88,9 @@ class Build:
             self._run([node, script, "--modules", str(modules), "--out", str(made)])
 
     def _modules(self, node: str, npm: Sequence[str]) -> Path:
-        """Return node_modules: the checkout's own, if somebody works there, or the cache's."""
+        """Return node_modules: the checkout's own, if they are the lock's, or the cache's."""
         own = HERE / "node_modules"
-        if own.is_dir():
+        if is_of_lock(own):
             return own
         place = self._cache / f"modules-{_hash(_FILES[:2])}"
         if not place.is_dir():
@@ -186,16 +190,65 @@ def can_build() -> bool:
 
 
 def cache_folder() -> Path:
-    """Return where built pages are kept for this user."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "collab" / "web"
+    """Return where built pages are kept for this user. Blocking.
+
+    Whoever has no home, or may not write there (a number without a name, in a container), has a
+    folder of their own among the temporary files.
+
+    Raises:
+      BuildFailed: that folder is somebody else's, or open to others.
+    """
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "collab" / "web"
+    try:
+        place = Path.home() / ".cache" / "collab" / "web"
+        place.mkdir(parents=True, exist_ok=True)
+    except (RuntimeError, OSError):  # Path.home raises RuntimeError for a user that has none.
+        return _own_folder(Path(tempfile.gettempdir()) / f"collab-{os.geteuid()}")
+    return place
+
+
+def _own_folder(place: Path) -> Path:
+    """Return *place*, made if need be. What is built there is served: nobody else may write."""
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()  # Not what a link of somebody else's points to.
+    except OSError as error:
+        raise BuildFailed(f"{place} cannot be made: {error}") from error
+    others = stat.S_IWGRP | stat.S_IWOTH
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & others:
+        raise BuildFailed(f"{place} is not ours alone: set XDG_CACHE_HOME to a folder that is")
+    return place
+
+
+def is_of_lock(modules: Path, lock: Path = HERE / "package-lock.json") -> bool:
+    """Say whether npm has installed into *modules* what *lock* says, down to the last package.
+
+    What is built from it is kept under the lock's hash, so nothing else may go into it.
+    """
+    try:
+        wanted = json.loads(lock.read_text("utf-8"))["packages"]
+        found = json.loads((modules / ".package-lock.json").read_text("utf-8"))["packages"]
+    except (OSError, ValueError, KeyError):
+        return False
+    needed = (
+        name
+        for name, one in wanted.items()
+        if name and not {"dev", "optional", "devOptional"} & one.keys()
+    )
+    return all(name in found for name in needed) and all(
+        one.get("integrity") == wanted.get(name, {}).get("integrity")
+        and one.get("version") == wanted.get(name, {}).get("version")
+        for name, one in found.items()
+    )
 
 
 def _sources() -> Iterator[Path]:
     yield from _FILES
     for folder in _SOURCES:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in _SUFFIXES and "node_modules" not in path.parts:
+            # Editors leave links beside what they edit that point to no file.
+            if path.suffix in _SUFFIXES and "node_modules" not in path.parts and path.is_file():
                 yield path
 
 

@@ -21,7 +21,7 @@ from typing import Final
 
 import trio
 
-from collab.web.assets import Page, PageBroken, read_page
+from collab.web.assets import Document, Page, PageBroken, read_page
 from collab.web.building import HERE, Build, BuildFailed, cache_folder, can_build
 
 _log = logging.getLogger("collab.web")
@@ -61,8 +61,10 @@ class Site:
         self.sign_in: Final = "dev" if is_dev else "token guests" if guests else "token"
         self.state = SiteState.WAITING
         self.page: Page | None = None
+        self.document: Document | None = None  # There when the page is.
         self.step = ""  # What a build is at.
-        self.problem = ""  # Why the newest one failed.
+        self.problem = ""  # Why the newest one failed, as far as it may be told on the page.
+        self._is_dev = is_dev
         self._folder = folder
         self._cache = cache
         self._say = say or _log.info
@@ -88,21 +90,31 @@ class Site:
             self._wanted = trio.Event()
             try:
                 folder = self._folder or await self._find()
-                self.page = await trio.to_thread.run_sync(read_page, folder)
+                page = await trio.to_thread.run_sync(read_page, folder)
+                self.document = page.document_for(self.sign_in)
+                self.page = page
             except (BuildFailed, PageBroken) as problem:
-                self.problem = str(problem)
-                self._failed_at = trio.current_time()
-                self.state = SiteState.FAILED
+                self._fail(str(problem))
                 _log.warning("the page cannot be shown: %s", problem)
+            except Exception as problem:  # noqa: BLE001 - a page's absence must not end a server.
+                self._fail(f"{type(problem).__name__}: {problem}")
+                _log.exception("the page cannot be shown")
         self.state = SiteState.READY
+
+    def _fail(self, problem: str) -> None:
+        # It holds paths and what commands said, which is not for everybody who looks at the page.
+        self.problem = problem if self._is_dev else "The server's log says why."
+        self._failed_at = trio.current_time()
+        self.state = SiteState.FAILED
 
     async def _find(self) -> Path:
         if not can_build():
             return BUILT
         token = trio.lowlevel.current_trio_token()
-        build = Build(
-            self._cache or cache_folder(), lambda step: token.run_sync_soon(self._tell, step)
-        )
+        cache = self._cache
+        if cache is None:
+            cache = await trio.to_thread.run_sync(cache_folder)
+        build = Build(cache, lambda step: token.run_sync_soon(self._tell, step))
         try:
             return await trio.to_thread.run_sync(build.run, abandon_on_cancel=True)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 from pathlib import Path
 
@@ -11,7 +12,17 @@ import trio
 from starlette.applications import Starlette
 
 from collab.http import web_routes
-from collab.web import Build, BuildFailed, PageBroken, Site, SiteState, read_page
+from collab.web import (
+    Asset,
+    Build,
+    BuildFailed,
+    PageBroken,
+    Site,
+    SiteState,
+    building,
+    cache_folder,
+    read_page,
+)
 from tests.collab.http.asgi import ask
 
 DOCUMENT = '<!doctype html><html data-sign-in="{{sign_in}}"><script src="/assets/app-1A.js">'
@@ -88,6 +99,10 @@ async def test_assets_last_for_ever_and_the_document_is_asked_for_again(
     assert b'data-sign-in="token"' in document.body
     again = await ask(app, "/", headers={"if-none-match": document.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
+    small = await ask(app, "/", headers={"accept-encoding": "gzip"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.headers["etag"] == document.headers["etag"]
+    assert gzip.decompress(small.body) == document.body
     asset = await ask(app, "/assets/app-1A.js", headers={"accept-encoding": "gzip, br"})
     assert asset.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert asset.headers["content-encoding"] == "gzip"
@@ -96,6 +111,110 @@ async def test_assets_last_for_ever_and_the_document_is_asked_for_again(
     assert "content-encoding" not in plain.headers
     assert plain.body == SCRIPT
     assert (await ask(app, "/assets/app-2B.js")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("accepted", "best"),
+    [
+        ("gzip, br", "br"),
+        ("br;q=0, gzip", "gzip"),
+        ("BR ; Q=0.0 , *", "gzip"),
+        ("gzip;q=0.001", "gzip"),
+        ("*;q=0", "identity"),
+        ("", "identity"),
+    ],
+)
+def test_an_encoding_is_one_that_the_browser_takes(accepted: str, best: str) -> None:
+    """[Z1.3] The smallest encoding whose weight is not 0 is sent."""
+    asset = Asset("text/plain", {"identity": b"aaa", "gzip": b"gg", "br": b"b"})
+    assert asset.best(accepted) == (best, asset.encodings[best])
+
+
+async def test_whatever_goes_wrong_with_the_page_the_server_goes_on(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """[Z1.2] Also a mistake of ours is only a page that failed; the log alone says all of it."""
+
+    def run(_build: Build) -> Path:
+        raise LookupError("of ours, in /home/ann")
+
+    monkeypatch.setattr(Build, "run", run)
+    site = Site(is_dev=False)
+    app = Starlette(routes=web_routes(site))
+    nursery.start_soon(site.run)
+    await ask(app, "/")
+    await wait_for(site, SiteState.FAILED)
+    told = await ask(app, "/")
+    assert told.status == 503
+    assert b"log says why" in told.body
+    assert b"of ours" not in told.body
+    assert "LookupError: of ours, in /home/ann" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_a_link_to_nothing_beside_the_sources_is_no_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[Z1.2] What an editor leaves there changes nothing; what cannot be read is said so."""
+    monkeypatch.setattr(building, "_ROOT", tmp_path)
+    monkeypatch.setattr(building, "_FILES", (tmp_path / "package.json",))
+    monkeypatch.setattr(building, "_SOURCES", (tmp_path,))
+    build = Build(tmp_path / "cache", lambda _step: None)
+    with pytest.raises(BuildFailed, match=r"package\.json"):
+        build.run()
+    (tmp_path / "package.json").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "_bundle", Path.mkdir)
+        page = build.run()
+        (tmp_path / ".#main.tsx").symlink_to("ann@host.1:2")
+        assert build.run() == page
+
+
+def test_who_has_no_home_builds_in_a_folder_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[Z1.6] Without a home the cache is a folder of one's own, which nobody else can change."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    place = cache_folder()
+    assert place.parent == tmp_path
+    assert place.stat().st_mode & 0o777 == 0o700
+    assert cache_folder() == place
+    place.chmod(0o777)
+    with pytest.raises(BuildFailed, match="not ours alone"):
+        cache_folder()
+    place.rename(tmp_path / "theirs")
+    (tmp_path / "theirs").chmod(0o700)
+    place.symlink_to(tmp_path / "theirs")
+    with pytest.raises(BuildFailed, match="not ours alone"):
+        cache_folder()
+
+
+@pytest.mark.parametrize(
+    ("installed", "is_right"),
+    [
+        ({"node_modules/a": {"version": "1", "integrity": "x"}}, True),
+        ({"node_modules/a": {"version": "1", "integrity": "y"}}, False),
+        ({"node_modules/a": {"version": "1"}, "node_modules/z": {"version": "1"}}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_only_packages_of_the_lock_go_into_a_page(
+    tmp_path: Path, installed: dict[str, object] | None, *, is_right: bool
+) -> None:
+    """[Z1.6] A checkout's own packages are used if all of them are those of the lock."""
+    lock = {"": {}, "node_modules/a": {"version": "1", "integrity": "x"}}
+    rest = {"node_modules/dev": {"dev": True}, "node_modules/other-system": {"optional": True}}
+    (tmp_path / "lock.json").write_text(json.dumps({"packages": {**lock, **rest}}))
+    if installed is not None:
+        (tmp_path / ".package-lock.json").write_text(json.dumps({"packages": installed}))
+    assert building.is_of_lock(tmp_path, tmp_path / "lock.json") is is_right
 
 
 async def test_the_page_may_load_nothing_from_elsewhere(
