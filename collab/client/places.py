@@ -54,6 +54,8 @@ def index_of(text: Text, root: str, place: object) -> int | None:
     if offset is None:
         return None
     near = len(held.encode()[:offset].decode(errors="ignore"))
+    if assoc == 0 and held.isascii():
+        return near  # Where bytes and units are the same, it is counted right.
     found = _forward(text, held, near, item)
     if found is None:
         return near  # Its words are gone; what lies before them was counted right.
