@@ -4,6 +4,7 @@
  * `connect` is all that most programs need. The notes are in `@collab/client/yjs`.
  */
 
+export { newKey } from './asker.js'
 export type { Answer } from './queue.js'
 export { asBytes } from './bytes.js'
 export { type AskOptions, CALL_TIMEOUT_MS, Client, type ClientOptions, type FollowOptions } from './client.js'
@@ -28,7 +29,7 @@ export { type Shareable, SharedViews } from './sharing.js'
 export type { Socket, SocketConstructor } from './socket.js'
 export type { Connection, ConnectionPhase } from './status.js'
 export { type ItemOf, Target } from './target.js'
-export type { Token } from './token.js'
+export type { Token, TokenWanted } from './token.js'
 export { loadTranscript, mergedLines, reduceTranscript, type TranscriptShown } from './transcript-shown.js'
 export { type Shown, View, type ViewShape } from './view.js'
 export type * from './generated/wire.js'

@@ -134,7 +134,7 @@ export class Keeper {
     const { codec, Socket, tokens, url } = this.#parts
     let token: string
     try {
-      token = await tokens.fetch()
+      token = await tokens.fetch(this.#refusals > 0 ? 'refused' : 'hello')
     } catch (error) {
       if (error instanceof ConnectFailed) throw error
       // The application's code; usually the network.
@@ -182,7 +182,7 @@ export class Keeper {
   #refreshTokens (leftMs: number): void {
     const intervalMs = Math.min(TIMER_MAX_MS, Math.max(leftMs - TOKEN_REFRESH_MARGIN_MS, leftMs / 2, 1000))
     this.#later(intervalMs, () => {
-      this.#parts.tokens.fetch().then(this.#authenticate).catch((error: unknown) => {
+      this.#parts.tokens.fetch('renewal').then(this.#authenticate).catch((error: unknown) => {
         this.status.set({ trouble: `the token was not replaced: ${String(error)}` })
       })
       this.#refreshTokens(leftMs)

@@ -1,7 +1,13 @@
 /** Where the client's tokens come from: one given token, or a function that fetches them. */
 
-/** A token, or what is asked for one before every hello and before a token ends. */
-export type Token = string | (() => string | Promise<string>)
+/**
+ * What a token is wanted for: a `hello`; a hello after the last token was `refused`; a `renewal`, while
+ * the one in use is good for a while yet.
+ */
+export type TokenWanted = 'hello' | 'refused' | 'renewal'
+
+/** A token, or what is asked for one before every hello and before a token ends. It may take its time. */
+export type Token = string | ((wanted: TokenWanted) => string | Promise<string>)
 
 /** The token of the next hello. */
 export class TokenSource {
@@ -23,8 +29,8 @@ export class TokenSource {
   }
 
   /** Returns the token to use now. Rejects with what the function throws. */
-  async fetch (): Promise<string> {
-    this.#used = typeof this.#token === 'function' ? await this.#token() : this.#token
+  async fetch (wanted: TokenWanted): Promise<string> {
+    this.#used = typeof this.#token === 'function' ? await this.#token(wanted) : this.#token
     return this.#used
   }
 

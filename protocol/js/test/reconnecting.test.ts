@@ -4,6 +4,7 @@ import { expect, it, vi } from 'vitest'
 import { reconnectCeilingMs } from '../src/backoff.js'
 import { CallAbandoned, ConnectFailed } from '../src/errors.js'
 import type { ServerMessage } from '../src/messages.js'
+import type { TokenWanted } from '../src/token.js'
 import { collect, numbers, open, pass, seeded, withVirtualTime } from './clients.js'
 import { WireServer } from './wire-server.js'
 
@@ -188,6 +189,29 @@ it('[JS3.8] a token from a function is replaced before it ends, and by hand', as
   await pass()
   await refreshed
   expect(server.messages('auth').at(-1)?.token).toBe('by hand')
+})
+
+it('[JS3.8] a token function is told what for, and may take its time', async () => {
+  const server = new WireServer()
+  server.expiresInMs = 100_000
+  server.judge = hello => hello.token === 'ended' ? refused('unauthenticated') : null
+  const asked: TokenWanted[] = []
+  let give = (_token: string): void => {}
+  const client = open(server, {
+    token: wanted => {
+      asked.push(wanted)
+      return wanted === 'refused' ? new Promise(resolve => { give = resolve }) : asked.length === 1 ? 'first' : 'ended'
+    }
+  })
+  await pass(95_000)
+  expect(asked).toEqual(['hello', 'renewal'])
+  server.cut()
+  await pass(600_000)
+  expect(asked).toEqual(['hello', 'renewal', 'hello', 'refused'])
+  expect(client.connection.getSnapshot().phase).toBe('connecting')
+  give('good')
+  await pass(1_000)
+  expect(client.connection.getSnapshot().phase).toBe('live')
 })
 
 it('[JS3.9] an unreadable message drops the connection, not the client', async () => {
