@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+import trio
 
 from collab.client import CollabClient, Event, SnapshotItem, connect, wire_address
 from collab.meeting.commands import Invitee
@@ -124,6 +125,25 @@ async def test_iteration_ends_with_the_subscription(ann: CollabClient, ben: Coll
             items.append(item)
             await ann.meeting("m1").people.remove("ben")
     assert isinstance(items[0], SnapshotItem)
+
+
+async def test_a_lasting_iteration_reads_on_after_the_end(
+    ann: CollabClient, ben: CollabClient
+) -> None:
+    """[L6.2] What happens to a meeting that has ended is told to those who read on."""
+    meeting, seen = ann.meeting("m1"), list[str]()
+    await meeting.get()
+    await ben.meeting("m1").get()
+    async with meeting.follow(lasting=True) as follower:
+        assert isinstance(await anext(follower), SnapshotItem)
+        await meeting.end()
+        await meeting.people.remove("ben")
+        with trio.fail_after(10):
+            while seen[-1:] != ["participant.removed"]:
+                item = await anext(follower)
+                assert isinstance(item, Event)
+                seen.append(item.type)
+    assert seen == ["meeting.ended", "participant.removed"]
 
 
 async def test_a_key_makes_a_write_happen_once(ann: CollabClient) -> None:
