@@ -21,6 +21,8 @@ class Notes(Part):
     ) -> AsyncIterator[LiveNotes]:
         """Hold the document live while the block runs; see :class:`LiveNotes`.
 
+        When its meeting ends it is read on; edits are refused from then on.
+
         Args:
           state: what :meth:`LiveNotes.state` gave earlier, with edits that may never have been
             saved: then there is something to read and write at once, without a connection.
