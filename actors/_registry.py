@@ -6,6 +6,7 @@ its time is over), or in neither: then the next message makes a cell.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextvars import copy_context
 
@@ -40,6 +41,7 @@ class Registry:
         self.kinds = kinds
         self.state = state
         self.cells: dict[str, Cell] = {}
+        self.counts: Counter[str] = Counter()  # Of ``cells``, by kind.
         self._resting: dict[str, _Rest] = {}
         self._nursery: trio.Nursery
         self._context = copy_context()
@@ -81,6 +83,7 @@ class Registry:
         if len(self.cells) + len(self._resting) >= self._active_max:
             raise ActorUnavailable(actor_id, "too many actors are active", ACTIVE_RETRY_S)
         cell = self.cells[actor_id] = Cell(self, kind, key, actor_id)
+        self.counts[kind.name] += 1
         # A task inherits context variables from whoever starts it; here that is whoever happened
         # to send the first message. An actor belongs to none of its senders.
         self._context.run(self._nursery.start_soon, cell.run)
@@ -89,6 +92,7 @@ class Registry:
     def forget(self, actor_id: str) -> None:
         """Take the cell of *actor_id*, which has stopped, out."""
         del self.cells[actor_id]
+        self.counts[actor_id.partition(":")[0]] -= 1
         if self.is_closed and not self.cells:
             self.empty.set()
 

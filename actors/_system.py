@@ -7,7 +7,7 @@ them. There is no state outside the system: a program may have several.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 import trio
@@ -48,6 +48,11 @@ class ActorSystem:
     def active_count(self) -> int:
         """How many actors are in memory."""
         return len(self._registry.cells)
+
+    @property
+    def active_by_kind(self) -> Mapping[str, int]:
+        """How many actors of each kind are in memory; of what was never there nothing is said."""
+        return dict(self._registry.counts)
 
     @property
     def journal(self) -> Journal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from collab.audit.kind import audit_kind
 from collab.chat import CHAT
 from collab.config import Config
 from collab.flags import flags_kind
@@ -34,6 +35,7 @@ def configured_kinds(config: Config, master: MasterKeys | None) -> tuple[Kind[An
         zone=config.quota_zone,
     )
     made: list[Kind[Any]] = [
+        audit_kind(operators),
         flags_kind(operators),
         timers_kind(operators),
         keys_kind(master),

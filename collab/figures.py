@@ -29,6 +29,8 @@ def server_figures(app: App, wire: WireServer) -> Iterator[Figure | Distribution
     yield from _connections(wire)
     yield from figures_of(app.system.counters, "collab_actors")
     yield Figure("collab_actors_active", app.system.active_count, "Actors in memory.")
+    for kind, count in sorted(app.system.active_by_kind.items()):
+        yield Figure("collab_actors_of_kind", count, "Of those.", labels={"kind": kind})
     figures = getattr(app.store, "figures", None)  # The memory store counts nothing.
     if figures is not None:
         yield from figures_of(figures, "collab_store", gauges=_STORE_GAUGES)

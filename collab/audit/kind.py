@@ -1,7 +1,8 @@
-"""``audit:ORG``: an organisation's part of the audit log, for its admins.
+"""``audit:ORG``: an organisation's part of the audit log, for its admins. ``audit:*``: all of it.
 
 It has no state and no events of its own; the log is the store's. Reading it is written into it.
-Whoever runs the server reads all of it with ``collab audit export``.
+All of it is for the people who run the server, here and with ``collab audit export``; no token of a
+service opens it, since what a service may read of its organisation's log has the same name.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from attrs.validators import ge, in_, le, max_len, min_len, optional
 from collab.audit.entry import AuditFilter, AuditRecord
 from collab.kind import Answer, Caller, Context, Kind, Reader
 from collab.limits import AUDIT_PAGE_MAX, ID_LEN_MAX, NAME_LEN_MAX, PAGE_LIMIT_DEFAULT
+from collab.operators import Operators
 from collab.permission.noteworthy import AUDIT as NOTEWORTHY
 from collab.permission.table import permissions_for
 from protocol.limits import KEY_LEN_MAX
 
+KIND_NAME: Final = "audit"
+WHOLE: Final = "*"  # Key of the whole log.
 _TARGET_LEN_MAX: Final = KEY_LEN_MAX + ID_LEN_MAX
 
 
@@ -43,21 +47,23 @@ class PageAudit:
 
 @define
 class AuditState:
-    """Nothing but whose it is."""
+    """Nothing but whose it is; ``WHOLE``: everybody's."""
 
     org_id: str
 
 
 def role_of(state: AuditState, caller: Caller) -> str:
     """Return ``admin`` for the organisation's own, else ``outsider``."""
+    if state.org_id == WHOLE:  # Also for an organisation of this name.
+        return "outsider"
     is_own = caller.org_id == state.org_id and not caller.is_guest
     return "admin" if is_own and caller.org_role == "admin" else "outsider"
 
 
 def page(state: AuditState, query: PageAudit, _context: Context) -> Answer:
-    """Answer :class:`PageAudit`: what people of this organisation did, or were refused."""
+    """Answer :class:`PageAudit`: what people (of this organisation) did, or were refused."""
     wanted = AuditFilter(
-        org_id=state.org_id,
+        org_id=None if state.org_id == WHOLE else state.org_id,
         user_id=query.user_id,
         target=query.target,
         action=query.action,
@@ -96,14 +102,26 @@ def shown(record: AuditRecord) -> dict[str, object]:
     }
 
 
-AUDIT: Final = Kind(
-    name="audit",
-    new_state=AuditState,
-    commands={},
-    events={},
-    topics={},
-    queries={PageAudit: page},
-    role_of=role_of,
-    permissions=permissions_for("audit"),
-    audited=NOTEWORTHY,
-)
+def audit_kind(operators: Operators) -> Kind[AuditState]:
+    """Return the kind; *operators* read the whole log."""
+
+    def role_here(state: AuditState, caller: Caller) -> str:
+        is_person = caller.scopes is None and not caller.is_guest
+        if state.org_id == WHOLE and is_person and operators.include(caller, KIND_NAME):
+            return "operator"
+        return role_of(state, caller)
+
+    return Kind(
+        name=KIND_NAME,
+        new_state=AuditState,
+        commands={},
+        events={},
+        topics={},
+        queries={PageAudit: page},
+        role_of=role_here,
+        permissions=permissions_for(KIND_NAME),
+        audited=NOTEWORTHY,
+    )
+
+
+AUDIT: Final = audit_kind(Operators())

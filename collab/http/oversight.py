@@ -1,4 +1,8 @@
-"""``GET /v1/overview``: the server from above, for those who run it."""
+"""``GET /v1/overview``: the server from above, for those who run it.
+
+``GET /v1/overview/allowed`` tells anybody who has signed in whether they are one of those, so that
+a page need not offer what would be refused.
+"""
 
 from __future__ import annotations
 
@@ -38,4 +42,18 @@ def overview_routes(
         response.headers.update(dict(_HEADERS))
         return response
 
-    return [Route("/v1/overview", overview, methods=["GET"])]
+    async def allowed(request: Request) -> Response:
+        try:
+            visitor = await sign_in(gateway, request)
+        except WireError as error:
+            response = refusal(error)
+        else:
+            is_allowed = operators.include(caller_of(visitor.identity), SCOPE)
+            response = JSONResponse({"allowed": is_allowed})
+        response.headers.update(dict(_HEADERS))
+        return response
+
+    return [
+        Route("/v1/overview", overview, methods=["GET"]),
+        Route("/v1/overview/allowed", allowed, methods=["GET"]),
+    ]

@@ -35,6 +35,7 @@ HTTP: Final[Mapping[tuple[str, str], Demand]] = MappingProxyType(
         ("GET", "/v1/schema.ts"): "anybody",
         ("GET", "/v1/notes/{name}"): "signed_in",
         ("GET", "/v1/overview"): "signed_in",  # And then only for those who run the server.
+        ("GET", "/v1/overview/allowed"): "signed_in",
         ("POST", "/v1/notes/{name}"): "signed_in",
         ("POST", "/v1/tickets"): "signed_in",
         ("POST", "/v1/guests"): "limited",

@@ -14,8 +14,9 @@ Roles of a chat
     outsider  anybody else
     gone      everybody, once it was deleted; what ``gone`` may ask is answered with not_found
 
-Roles of an organisation's audit log
+Roles of an organisation's audit log, and of the whole one (``audit:*``)
     admin     an admin of that organisation
+    operator  a person who runs the server, for the whole one
     outsider  anybody else
 
 Roles towards a person (``user:ID``)
@@ -127,7 +128,7 @@ USER: Final = _by_role(
     }
 )
 
-AUDIT: Final = _by_role({"audit.page": "admin"})
+AUDIT: Final = _by_role({"audit.page": "admin operator"})
 
 STANDING: Final = _by_role({})  # Nobody: it hears issuers, from within the server.
 

@@ -72,6 +72,7 @@ async def test_a_watched_actor_stays(autojump_clock: MockClock) -> None:
         log.busy_keys.clear()
         await trio.sleep(11)
         assert not system.is_active("probe", "a")
+        assert system.active_by_kind == {"probe": 0}
 
 
 async def test_a_message_that_arrives_while_it_stops_is_handled_by_the_same_activation(
@@ -105,6 +106,7 @@ async def test_permanent_actors_and_kinds_without_timeout_stay(autojump_clock: M
             await system.ref(name, "a").ask(do("1"), timeout_s=1)
         await trio.sleep(10_000)
         assert system.active_count == 2
+        assert system.active_by_kind == {"permanent": 1, "endless": 1}
 
 
 async def test_a_snapshot_is_taken_after_so_many_events(autojump_clock: MockClock) -> None:

@@ -12,13 +12,14 @@ from attrs import evolve, fields
 
 from collab.app import AppSettings, open_app
 from collab.audit import AuditEntry, AuditFilter, Chain, described
-from collab.audit.kind import PageAudit
+from collab.audit.kind import PageAudit, audit_kind
 from collab.chat.commands import AddMember, CreateChat, RenameChat
 from collab.errors import PermissionDenied
 from collab.kind import Caller, Kind
 from collab.kinds import BUILT_IN
 from collab.limits import AUDIT_LIST_LEN_MAX, AUDIT_TEXT_LEN_MAX
 from collab.messages import PostMessage
+from collab.operators import Operators
 from collab.requests import Do, Look, Reading
 from collab.storage import verify_audit
 from protocol.gateway import Peer
@@ -119,6 +120,30 @@ async def test_an_organisations_admins_read_their_part_of_the_log() -> None:
             refusal = await client.receive()
             assert isinstance(refusal, Error)
             assert refusal.code == "permission_denied"
+
+
+async def test_the_people_who_run_the_server_read_all_of_the_log() -> None:
+    """[A3.5] `audit:*` is the whole log, for operators; no claim and no scope opens it."""
+    root = Operators(frozenset({"root"}))
+    kinds = [*(kind for kind in BUILT_IN if kind.name != "audit"), audit_kind(root)]
+    nobodys = [
+        Caller("root", scopes=frozenset({"audit:audit.page"})),
+        Caller("boss", org_id="acme", org_role="admin"),
+        Caller("boss", org_id="*", org_role="admin"),
+        Caller("ann"),
+    ]
+    async with open_app(None, AppSettings(kinds=kinds)) as app:
+        whole = app.system.ref("audit", "*")
+        for caller in nobodys:
+            with pytest.raises(PermissionDenied):
+                await whole.ask(Look(caller, PageAudit()), timeout_s=5)
+        answer: Any = await app.look("audit:*", PageAudit(limit=2), user_id="root")
+        assert [(one["user"], one["outcome"]) for one in answer["entries"]] == [
+            ("root", "granted"),
+            ("ann", "refused"),
+        ]
+        answer = await app.look("audit:*", PageAudit(), user_id="root")
+        assert {one["user"] for one in answer["entries"]} == {"root", "boss", "ann"}
 
 
 async def test_reading_the_log_is_written_into_it() -> None:

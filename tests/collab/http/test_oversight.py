@@ -45,6 +45,12 @@ async def test_the_overview_tells_what_is_followed_and_who_is_connected() -> Non
     assert seen["connections"]["slowest"][0]["user_id"] == "ann"
     assert seen["watched"] == [{"target": "meeting:m1", "followers": 1, "people": 1}]
     assert {"collab_actors_active", "collab_connections"} <= {f["name"] for f in seen["figures"]}
+    of_kind = {
+        figure["labels"]["kind"]: figure["value"]
+        for figure in seen["figures"]
+        if figure["name"] == "collab_actors_of_kind"
+    }
+    assert of_kind["meeting"] == 1
     assert seen["recent"][0]["text"] == "the tide is high"
 
 
@@ -84,6 +90,10 @@ async def test_only_those_who_run_the_server_see_it() -> None:
         assert told == []
         eve = {"authorization": "Bearer dev:eve"}
         assert (await ask(http, "/v1/overview", headers=eve)).status == 200
+        for headers, is_allowed in ((DEVELOPER, False), (eve, True)):
+            answer = await ask(http, "/v1/overview/allowed", headers=headers)
+            assert orjson.loads(answer.body) == {"allowed": is_allowed}
+        assert (await ask(http, "/v1/overview/allowed")).status == 401
 
 
 def test_recent_lines_are_bounded_and_hold_no_token() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 AUDIT_GRID: Final = """
-                     admin outsider
-audit.page              x        .
+                     admin operator outsider
+audit.page              x      x        .
 """
 
 TIMERS_GRID: Final = """
