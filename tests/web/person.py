@@ -90,10 +90,21 @@ class Person:
 
     def post(self, text: str) -> None:
         """Post a message."""
-        self.page.get_by_role("textbox", name="Write a message").fill(text)
+        self.composer.fill(text)
         self.page.keyboard.press("Enter")
 
+    def remove(self, name: str) -> None:
+        """Remove somebody from the meeting, as its host."""
+        self.page.get_by_role("button", name="People").first.click()
+        self.page.get_by_role("button", name=f"Remove {name}").click()
+        self.page.get_by_role("button", name="Remove them").click()
+
     # ------------------------------------------------------------ seeing things
+
+    @property
+    def composer(self) -> Locator:
+        """Where messages are written."""
+        return self.page.get_by_role("textbox", name="Write a message")
 
     @property
     def notes(self) -> Locator:

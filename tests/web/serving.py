@@ -41,10 +41,11 @@ class Server:
             assert time.monotonic() < ends_at, "the page was not ready in time"
             time.sleep(PAUSE_S)
 
-    def token(self, user: str) -> str:
-        """Return a token of the server's own for *user*."""
-        command = [sys.executable, "-m", "collab", "token", "--user", user, "--data"]
-        made = subprocess.run([*command, str(self._data)], capture_output=True, text=True)
+    def token(self, user: str, *, ttl_s: int = 3600) -> str:
+        """Return a token of the server's own for *user*, good for *ttl_s*."""
+        command = [sys.executable, "-m", "collab", "token", "--user", user, "--ttl", str(ttl_s)]
+        where = ["--data", str(self._data)]
+        made = subprocess.run([*command, *where], capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 

@@ -39,7 +39,7 @@ def test_with_real_tokens_one_joins_by_invitation(
     person: People,
     tmp_path: Path,
 ) -> None:
-    """[Z2.10] A token opens the page; a link opens a meeting only to those who are invited."""
+    """[Z2.10] [Z2.13] A token opens the page, a link a meeting only to those who are invited."""
     server = Server(tmp_path / "data", "--guests")
     try:
         server.start()
@@ -72,6 +72,10 @@ def test_with_real_tokens_one_joins_by_invitation(
         greeted = greeting.inner_text()
         guest.page.reload()  # The same guest again, in this tab and in others.
         expect(greeting).to_have_text(greeted, timeout=WITHIN_MS)
+        guest.page.evaluate("sessionStorage.setItem('collab.token', 'one that has ended')")
+        guest.page.reload()
+        expect(greeting).to_have_text(greeted, timeout=WITHIN_MS)
+        assert guest.page.evaluate("sessionStorage.getItem('collab.token').length") > len("ended")
 
         eve.page.goto(server.url + "/admin")  # The tab remembers her token.
         eve.sees(eve.page.get_by_role("main"), "only those who run the server see this")
@@ -83,13 +87,32 @@ def test_with_real_tokens_one_joins_by_invitation(
 
 
 def test_a_token_that_is_no_good_is_said_so(server: Server, person: People) -> None:
-    """[Z2.10] Whoever is refused stays at the door, and is told why."""
+    """[Z2.10] [Z2.14] Who is refused stays at the door with what they typed, and is told why."""
+    ann, eve = person("no body"), person("eve")
+    ann.open(server.url)
+    ann.sees(ann.page.get_by_role("alert"), "No spaces and no accents")
+    expect(ann.page.get_by_label("Your name")).to_have_value("no body")
+    eve.page.goto(server.url)
+    eve.page.evaluate("sessionStorage.setItem('collab.token', 'dev:-')")  # No user id.
+    eve.page.reload()
+    eve.sees(eve.page.get_by_role("alert"), "The server does not take this token")
+    expect(eve.page.get_by_label("Your name")).to_have_value("-")
+
+
+def test_whoever_signs_in_without_a_network_is_told_and_need_not_wait(
+    server: Server, person: People
+) -> None:
+    """[Z3.1] Without a network one is told why one is not in yet, and can turn back."""
     ann = person("ann")
     ann.page.goto(server.url)
-    ann.page.get_by_label("Your name").fill("no body")
+    name = ann.page.get_by_label("Your name")
+    expect(name).to_be_visible(timeout=WITHIN_MS)
+    ann.context.set_offline(True)
+    name.fill("ann")
     ann.page.get_by_role("button", name="Come in").click()
-    expect(ann.page.get_by_role("alert")).to_be_visible(timeout=WITHIN_MS)
-    expect(ann.page.get_by_label("Your name")).to_be_visible()
+    ann.sees(ann.page.get_by_role("alert"), "No connection yet")
+    ann.page.get_by_role("button", name="Cancel").click()
+    expect(name).to_be_visible(timeout=WITHIN_MS)
 
 
 def test_one_speaks_with_the_browsers_own_ears(server: Server, person: People) -> None:

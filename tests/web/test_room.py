@@ -83,12 +83,11 @@ def test_both_go_on_after_the_server_was_killed(server: Server, person: People) 
 
 
 def test_who_is_removed_is_out_at_once(server: Server, person: People) -> None:
-    """[Z2.5] A removed person's room closes, and stays closed after a reload."""
+    """[Z2.5] [Z2.11] A removed person's room closes, and stays closed after a reload."""
     ann, ben = person("ann"), person("ben")
     room = ann.begin(server.url, "Keys")
     ben.enter(room)
-    ann.page.get_by_role("button", name="People").first.click()
-    ann.page.get_by_role("button", name="Remove ben").click()
+    ann.remove("ben")
     closed = ben.page.get_by_role("heading", name="You are not in this meeting")
     expect(closed).to_be_visible(timeout=WITHIN_MS)
     expect(ben.notes).to_have_count(0)
@@ -130,7 +129,7 @@ def test_words_that_cannot_be_saved_are_handed_back(server: Server, person: Peop
 
 
 def test_leaving_with_unsent_changes_asks_first(server: Server, person: People) -> None:
-    """[Z3.4] The browser asks before it closes a tab with unsent words; the list loses none."""
+    """[Z3.4] [Z3.1] Closing the tab asks; going home and back loses nothing and hides nothing."""
     ann, ben = person("ann"), person("ben").may_lose_the_network()
     room = ann.begin(server.url, "Do not go")
     ben.enter(room)
@@ -144,8 +143,30 @@ def test_leaving_with_unsent_changes_asks_first(server: Server, person: People) 
     assert asked.value.type == "beforeunload"
     asked.value.dismiss()
     ben.page.get_by_role("link", name="To my meetings and chats").click()
+    ben.page.go_back()
+    expect(ben.page.get_by_text("Opening the meeting")).to_be_visible(timeout=WITHIN_MS)
+    expect(ben.connection).to_have_text("Offline, 2 changes unsent", timeout=WITHIN_MS)
+    ben.page.get_by_role("link", name="To my meetings and chats").click()
     ben.find_the_network()
     ann.sees(ann.notes, "Ours. Mine.")
+
+
+def test_a_message_is_removed_after_a_question(server: Server, person: People) -> None:
+    """[Z2.11] Who does not mean it says so, and the message stays."""
+    ann = person("ann")
+    ann.begin(server.url, "Slips")
+    ann.post("a slip")
+    message = ann.messages.get_by_role("article").filter(has_text="a slip")
+    remove = message.get_by_role("button", name="Remove this message")
+    for answer in ("No", "Remove it"):
+        message.hover()
+        remove.click()
+        asked = ann.page.get_by_role("dialog", name="Remove this message?")
+        asked.get_by_role("button", name=answer).click()
+        expect(asked).to_have_count(0)
+        if answer == "No":
+            expect(message).to_be_visible()
+    ann.sees(ann.messages, "This message was removed.")
 
 
 def test_an_ended_meeting_is_read_only(server: Server, person: People) -> None:

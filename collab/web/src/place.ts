@@ -13,8 +13,18 @@ export function placeOf(path: string): Place {
   if (path === "/") return { view: "home" };
   if (path === "/admin") return { view: "admin" };
   const [, view, key] = path.match(/^\/(meeting|chat)\/([^/]+)$/) ?? [];
-  if ((view === "meeting" || view === "chat") && key) return { view, key: decodeURIComponent(key) };
+  const plain = key === undefined ? "" : decoded(key);
+  if ((view === "meeting" || view === "chat") && plain) return { view, key: plain };
   return { view: "nowhere" };
+}
+
+/** Undoes the escapes of a part of an address; "" if they are none. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return ""; // A link that was cut off in the middle of a letter, say.
+  }
 }
 
 /** Returns the path of a meeting's or chat's page; null: it has none. */

@@ -2,6 +2,7 @@
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const GUEST_PREFIX = "guest:"; // Of ids that the server gives to those who come without an account.
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 /** "14:05" today, "Nov 3" before. */
@@ -37,6 +38,11 @@ export function hueNumber(user: string): number {
   return (hash >>> 9) & 7;
 }
 
+/** What somebody is called: a guest has no name, but letters by which guests can be told apart. */
+export function nameOf(user: string): string {
+  return user.startsWith(GUEST_PREFIX) ? `Guest ${user.slice(GUEST_PREFIX.length, GUEST_PREFIX.length + 4)}` : user;
+}
+
 /** Two letters for a round mark. */
 export function initials(user: string): string {
   const words = user.split(/[\s._-]+/).filter(Boolean);
@@ -44,8 +50,23 @@ export function initials(user: string): string {
   return letters;
 }
 
+export const NOT_TAKEN = "The server does not take this token: it has ended, is for another server, or was not copied whole.";
+
+/** Why something did not work, for people: no names of operations, no ids. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  switch (codeOf(error)) {
+    case "permission_denied":
+      return message.startsWith("your role does not allow") ? "your role does not allow this" : message;
+    case "unauthenticated":
+      return message.startsWith("the token is") ? NOT_TAKEN : message;
+    case "abandoned":
+      return "the server did not answer in time; it may have happened all the same";
+    case "closed":
+      return "you have signed out";
+    default:
+      return message;
+  }
 }
 
 export function codeOf(error: unknown): string {

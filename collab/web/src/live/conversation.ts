@@ -1,10 +1,11 @@
 // The messages of a meeting or a chat: those in history, those on their way, paging back.
 
-import { type Client, type EventItem, loadMessages, type MessagesShown, reduceMessages, type SnapshotItem } from "@collab/client";
+import { type Client, type EventItem, loadMessages, type MessagesShown, newKey, reduceMessages, type SnapshotItem } from "@collab/client";
 import type { MessagesPage } from "@collab/client/wire";
 import { Store } from "../store";
 import { reasonOf } from "../words";
 import { joined, NO_MESSAGES, withOlder } from "./messages";
+import { handBack } from "./unkept";
 
 /** One of our own that history does not hold yet. */
 export interface Pending {
@@ -26,12 +27,22 @@ export class Conversation {
   readonly isPaging = new Store(false);
   /** Why the newest reaction was not taken; empty: it was. */
   readonly problem = new Store("");
+  readonly target: string;
   readonly #client: Client;
-  readonly #target: string;
+  #isShown = false;
 
   constructor(client: Client, target: string) {
     this.#client = client;
-    this.#target = target;
+    this.target = target;
+  }
+
+  /** Somebody sees what is pending, until the returned function is called; then they are told elsewhere. */
+  show(): () => void {
+    this.#isShown = true;
+    return () => {
+      this.#isShown = false;
+      for (const one of this.pending.value) this.#handBack(one);
+    };
   }
 
   load(topics: SnapshotItem["topics"]): void {
@@ -45,7 +56,7 @@ export class Conversation {
   }
 
   async post(text: string, replyTo: number | null): Promise<void> {
-    const key = crypto.randomUUID();
+    const key = newKey();
     const pending: Pending = { key, text, replyTo, atMs: Date.now(), problem: null, id: null };
     this.pending.update((list) => [...list, pending]);
     await this.#send(pending);
@@ -63,14 +74,14 @@ export class Conversation {
   async react(id: number, emoji: string, on: boolean): Promise<void> {
     this.problem.set("");
     try {
-      await this.#client.call(this.#target, "messages.react", { id, emoji, on });
+      await this.#client.call(this.target, "messages.react", { id, emoji, on });
     } catch (error) {
       this.problem.set(reasonOf(error));
     }
   }
 
   async remove(id: number, isOwn: boolean): Promise<void> {
-    await this.#client.call(this.#target, isOwn ? "messages.delete" : "messages.delete_any", { id });
+    await this.#client.call(this.target, isOwn ? "messages.delete" : "messages.delete_any", { id });
   }
 
   async pageBack(): Promise<void> {
@@ -80,7 +91,7 @@ export class Conversation {
     this.isPaging.set(true);
     try {
       const args = { before: first.id, limit: PAGE };
-      const page = (await this.#client.call(this.#target, "messages.page", args, { isRead: true })) as unknown as MessagesPage;
+      const page = (await this.#client.call(this.target, "messages.page", args, { isRead: true })) as unknown as MessagesPage;
       this.messages.update((held) => withOlder(held, page.messages, page.more));
     } finally {
       this.isPaging.set(false);
@@ -92,12 +103,21 @@ export class Conversation {
     try {
       // Hours, not seconds: without a connection it waits here until there is one.
       const timeoutMs = 24 * 3600 * 1000;
-      const answer = await this.#client.call(this.#target, "messages.post", args, { key, timeoutMs });
+      const answer = await this.#client.call(this.target, "messages.post", args, { key, timeoutMs });
       this.#change(key, { id: (answer as { id: number }).id });
       this.#settle();
     } catch (error) {
       this.#change(key, { problem: reasonOf(error) });
+      const refused = this.pending.value.find((one) => one.key === key);
+      if (refused && !this.#isShown) this.#handBack(refused);
     }
+  }
+
+  /** What was refused, and nobody looks at any more, is not to be lost without a word. */
+  #handBack(pending: Pending): void {
+    if (pending.problem === null) return; // It is still on its way.
+    this.forget(pending);
+    handBack(this.target, "messages", pending.text, pending.problem);
   }
 
   #change(key: string, fields: Partial<Pending>): void {

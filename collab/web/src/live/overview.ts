@@ -41,11 +41,12 @@ const REFUSALS = [401, 403];
 
 export class OverviewWatch {
   readonly seen = new Store<Seen>({ newest: null, before: null, problem: "" });
-  readonly #token: string;
+  readonly #bearer: { readonly token: string };
   readonly #leaving = new AbortController();
 
-  constructor(token: string) {
-    this.#token = token;
+  /** `bearer` is asked for its newest token whenever we look. */
+  constructor(bearer: { readonly token: string }) {
+    this.#bearer = bearer;
     void this.#run();
   }
 
@@ -62,7 +63,7 @@ export class OverviewWatch {
 
   async #look(): Promise<void> {
     try {
-      const headers = { authorization: `Bearer ${this.#token}` };
+      const headers = { authorization: `Bearer ${this.#bearer.token}` };
       const answer = await fetch("/v1/overview", { headers });
       if (REFUSALS.includes(answer.status)) this.close(); // Asking again would not help.
       const body: unknown = await answer.json();

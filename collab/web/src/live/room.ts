@@ -11,6 +11,7 @@ import { Store } from "../store";
 import { codeOf, reasonOf } from "../words";
 import { Conversation } from "./conversation";
 import { NOTHING_SAID, type Transcript, TranscriptLog } from "./transcript";
+import { handBackDrafts } from "./unkept";
 
 export type Standing = "opening" | "here" | "invited" | "nowhere" | "out";
 const TOPICS = ["state", "participants", "transcript", "messages", "presence"] as const;
@@ -28,6 +29,8 @@ export class Room {
   readonly present = new Store<ReadonlyMap<string, number>>(new Map());
   /** Grows whenever the meeting is followed anew, with other rights: the notes are opened anew then. */
   readonly life = new Store(0);
+  /** It was shown here before it was closed. */
+  wasHere = false;
   readonly conversation: Conversation;
   readonly #log = new TranscriptLog();
   readonly #sessions = new Map<string, string>();
@@ -92,8 +95,10 @@ export class Room {
       throw new Error("the meeting cannot be followed");
     } catch (error) {
       if (signal.aborted) return;
-      this.problem.set(reasonOf(error));
-      this.standing.set(codeOf(error) === "permission_denied" ? "out" : "nowhere");
+      const isOut = codeOf(error) === "permission_denied";
+      this.problem.set(isOut ? "" : reasonOf(error));
+      this.standing.set(isOut ? "out" : "nowhere");
+      handBackDrafts(isOut ? "you are not in this meeting any more" : reasonOf(error), this.target);
     }
   }
 
@@ -118,6 +123,7 @@ export class Room {
       this.#isFresh = true;
       for (const item of items) this.#take(item);
       this.transcript.set(this.#log.transcript());
+      this.wasHere = true;
       if (this.standing.value === "opening") this.standing.set("here");
     }
   }

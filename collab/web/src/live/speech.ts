@@ -1,7 +1,7 @@
 // Somebody speaks: the browser's own recognition, or a sample that is played. Both say the same:
 // guesses that grow, then the final words.
 
-import type { Client } from "@collab/client";
+import { type Client, newKey } from "@collab/client";
 import { Store } from "../store";
 import { reasonOf } from "../words";
 
@@ -34,7 +34,7 @@ export class Speech {
   readonly #target: string;
   readonly #user: string;
   readonly #startedMs: number;
-  readonly #provider = `page-${crypto.randomUUID().slice(0, 8)}`;
+  readonly #provider = `page-${newKey().slice(0, 8)}`;
   #segment = 0;
   #revision = 0;
   #beganMs = 0;

@@ -10,21 +10,17 @@ import type { Client } from "@collab/client";
 import { LiveNotes, type NotesProvider, type RefusedEdits } from "@collab/client/yjs";
 import { YSyncConfig, ySync, ySyncFacet } from "y-codemirror.next";
 import * as Y from "yjs";
+import { handBack } from "../live/unkept";
 import type { Store } from "../store";
+import { reasonOf } from "../words";
 import { type Caret, carets, showCarets } from "./carets";
 import { look, lookSheet } from "./look";
 import { ROOT } from "./root";
 
 export interface OpenNotes {
   setEditable: (mayEdit: boolean) => void;
-  /** Returns what was written here and is not on the server yet; null: nothing. */
-  close: () => Unkept | null;
-}
-
-/** Words that the server's document does not have, with all that stood around them. */
-export interface Unkept {
-  readonly reason: string;
-  readonly text: string;
+  /** Nobody looks any more. What is not saved yet goes on being saved. */
+  close: () => void;
 }
 
 interface Wanted {
@@ -34,11 +30,13 @@ interface Wanted {
   parent: HTMLElement;
   /** 1 while something that was written here is not on the server's disk. */
   unsaved: Store<number>;
-  onUnkept: (unkept: Unkept) => void;
 }
 
-/** Opens the notes in `parent`. When their document is replaced (edits were refused), so is the editor. */
-export function openNotes({ client, target, user, parent, unsaved, onUnkept }: Wanted): OpenNotes {
+/**
+ * Opens the notes in `parent`. When their document is replaced (edits were refused), so is the editor.
+ * Words that cannot be saved, now or after it was closed, are handed back.
+ */
+export function openNotes({ client, target, user, parent, unsaved }: Wanted): OpenNotes {
   const host = document.createElement("div");
   host.className = "notes-host";
   const root = host.attachShadow({ mode: "open", delegatesFocus: true });
@@ -47,19 +45,27 @@ export function openNotes({ client, target, user, parent, unsaved, onUnkept }: W
 
   const live = new LiveNotes(client, target);
   let mayEdit = false;
-  let told: RefusedEdits | undefined;
+  const handedBack = new WeakSet<NotesProvider>();
+  const handBackOf = (provider: NotesProvider): void => {
+    const { refused, error } = provider.getSnapshot();
+    if (refused === null || handedBack.has(provider)) return;
+    handedBack.add(provider);
+    handBack(target, "notes", wordsOf(refused), error === null ? refused.message : reasonOf(error));
+  };
+  const follow = (provider: NotesProvider): void => {
+    unsaved.set(provider.getSnapshot().isSaved ? 0 : 1);
+    handBackOf(provider);
+  };
   let bound: Bound | null = null;
   const bind = (): void => {
-    const { provider, refused } = live.getSnapshot();
-    if (bound?.provider !== provider) {
-      bound?.close();
-      provider.awareness.setLocalStateField("user", { name: user });
-      bound = new Bound(root, provider, (isSaved) => unsaved.set(isSaved ? 0 : 1));
-      bound.setEditable(mayEdit);
-    }
-    const newest = refused.at(-1);
-    if (newest !== undefined && newest !== told) onUnkept(unkept(newest));
-    told = newest;
+    const { provider } = live.getSnapshot();
+    if (bound?.provider === provider) return;
+    if (bound !== null) handBackOf(bound.provider);
+    bound?.close();
+    provider.awareness.setLocalStateField("user", { name: user });
+    bound = new Bound(root, provider, follow);
+    bound.setEditable(mayEdit);
+    follow(provider);
   };
   const forget = live.subscribe(bind);
   bind();
@@ -70,15 +76,13 @@ export function openNotes({ client, target, user, parent, unsaved, onUnkept }: W
       bound?.setEditable(may);
     },
     close: () => {
-      const left = live.getSnapshot().provider.unsaved();
       const { provider } = live.getSnapshot();
       forget();
       bound?.close();
       host.remove();
       provider.awareness.setLocalState(null);
       // What is not saved yet is saved although nobody looks any more, as soon as there is a connection.
-      provider.saved().catch(() => undefined).finally(() => live.close());
-      return left === null ? null : unkept(left);
+      provider.saved().catch(() => handBackOf(provider)).finally(() => live.close());
     },
   };
 }
@@ -92,7 +96,7 @@ class Bound {
   readonly #text: Y.Text;
   readonly #forget: () => void;
 
-  constructor(root: ShadowRoot, provider: NotesProvider, onSaved: (isSaved: boolean) => void) {
+  constructor(root: ShadowRoot, provider: NotesProvider, onChange: (provider: NotesProvider) => void) {
     this.provider = provider;
     this.#text = provider.doc.getText(ROOT);
     this.#undo = new Y.UndoManager(this.#text, { captureTimeout: 500 });
@@ -111,7 +115,7 @@ class Bound {
       }),
     });
     provider.awareness.on("change", this.#showCarets);
-    const forget = provider.subscribe(() => onSaved(provider.getSnapshot().isSaved));
+    const forget = provider.subscribe(() => onChange(provider));
     this.#forget = () => {
       forget();
       provider.awareness.off("change", this.#showCarets);
@@ -170,10 +174,11 @@ class Bound {
   }
 }
 
-function unkept({ message, state }: RefusedEdits): Unkept {
+/** Returns what was refused with all that stood around it. */
+function wordsOf({ state }: RefusedEdits): string {
   const doc = new Y.Doc();
   Y.applyUpdate(doc, state);
-  return { reason: message, text: doc.getText(ROOT).toString() };
+  return doc.getText(ROOT).toString();
 }
 
 function basics(): Extension {

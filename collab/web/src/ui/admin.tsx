@@ -5,10 +5,10 @@ import type { Session } from "../live/session";
 import { pathOf } from "../place";
 import { Store, useStore } from "../store";
 import { exactTime } from "../words";
-import { Waiting } from "./app";
 import { ConnectionPill } from "./bits";
 import { Icon } from "./icons";
 import { ThemeButton } from "./theme";
+import { Waiting } from "./waiting";
 
 const NOTHING_UNSAVED = new Store(0);
 const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1, notation: "compact" });
@@ -18,7 +18,7 @@ export function AdminPage({ session }: { session: Session }): JSX.Element {
   const [watch, setWatch] = useState<OverviewWatch | null>(null);
   useEffect(() => {
     document.title = "Server · collab";
-    const made = new OverviewWatch(session.token);
+    const made = new OverviewWatch(session);
     setWatch(made);
     return () => made.close();
   }, [session]);

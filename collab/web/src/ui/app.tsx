@@ -1,24 +1,43 @@
 import type { JSX } from "preact";
+import { Suspense } from "preact/compat";
 import { useEffect } from "preact/hooks";
-import { lazy, Suspense } from "preact/compat";
 import { type Session, signedIn } from "../live/session";
 import { place } from "../place";
 import { useStore } from "../store";
+import { Boundary, part } from "./faults";
 import { Home } from "./home";
 import { SignIn } from "./sign-in";
+import { TokenAsked } from "./token-asked";
+import { UnkeptWords } from "./unkept";
+import { Connecting, Waiting } from "./waiting";
 
-const MeetingPage = lazy(() => import("./meeting").then((module) => ({ default: module.MeetingPage })));
-const ChatPage = lazy(() => import("./chat").then((module) => ({ default: module.ChatPage })));
-const AdminPage = lazy(() => import("./admin").then((module) => ({ default: module.AdminPage })));
+export { Waiting } from "./waiting";
+
+const MeetingPage = part(() => import("./meeting").then((module) => module.MeetingPage));
+const ChatPage = part(() => import("./chat").then((module) => module.ChatPage));
+const AdminPage = part(() => import("./admin").then((module) => module.AdminPage));
 
 export function App(): JSX.Element {
   const state = useStore(signedIn);
-  if (state.is === "out") return <SignIn problem={state.problem} />;
-  if (state.is === "opening") return <Waiting words="Connecting …" />;
   return (
-    <Suspense fallback={<Waiting words="Loading …" />}>
-      <View session={state.session} />
-    </Suspense>
+    <>
+      <UnkeptWords />
+      {state.is === "out" && <SignIn problem={state.problem} tried={state.tried} />}
+      {state.is === "opening" && <Connecting client={state.client} />}
+      {state.is === "in" && <TokenAsked session={state.session} />}
+      {state.is === "in" && <Here session={state.session} />}
+    </>
+  );
+}
+
+function Here({ session }: { session: Session }): JSX.Element {
+  const here = useStore(place);
+  return (
+    <Boundary key={"key" in here ? `${here.view} ${here.key}` : here.view}>
+      <Suspense fallback={<Waiting words="Loading …" client={session.client} />}>
+        <View session={session} />
+      </Suspense>
+    </Boundary>
   );
 }
 
@@ -40,12 +59,9 @@ function View({ session }: { session: Session }): JSX.Element {
       return (
         <main class="alone">
           <h1>Nothing is here</h1>
+          <p class="quiet">Perhaps the link is not whole.</p>
           <p><a href="/">To my meetings and chats</a></p>
         </main>
       );
   }
-}
-
-export function Waiting({ words }: { words: string }): JSX.Element {
-  return <main class="alone"><p class="quiet" role="status">{words}</p></main>;
 }

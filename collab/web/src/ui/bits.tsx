@@ -44,11 +44,36 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
   );
 }
 
+/** What is asked before something that cannot be undone. */
+export interface Question {
+  question: string;
+  words: string;
+  /** The button that does it. */
+  yes: string;
+}
+
+/** Asks; `onClose` either way, after `onYes`. */
+export function Ask({ asks, onYes, onClose }: { asks: Question; onYes: () => void; onClose: () => void }): JSX.Element {
+  const sure = (): void => {
+    onYes();
+    onClose();
+  };
+  return (
+    <Dialog title={asks.question} onClose={onClose}>
+      <p>{asks.words}</p>
+      <div class="dialog-foot">
+        <button type="button" autofocus onClick={onClose}>No</button>
+        <button type="button" class="button-main" onClick={sure}>{asks.yes}</button>
+      </div>
+    </Dialog>
+  );
+}
+
 /** A button for something that the server may refuse: says so beside itself. */
 export function Deed(props: {
-  act: () => Promise<unknown>; children: ComponentChildren; class?: string; label?: string; onDone?: () => void;
+  act: () => Promise<unknown>; children: ComponentChildren; class?: string; label?: string; onDone?: () => void; asks?: Question;
 }): JSX.Element {
-  const [state, setState] = useState<"idle" | "busy">("idle");
+  const [state, setState] = useState<"idle" | "asking" | "busy">("idle");
   const [problem, setProblem] = useState("");
   const run = async (): Promise<void> => {
     setState("busy");
@@ -64,9 +89,12 @@ export function Deed(props: {
   };
   return (
     <>
-      <button type="button" class={props.class} aria-label={props.label} title={props.label} disabled={state === "busy"} onClick={() => void run()}>
+      <button type="button" class={props.class} aria-label={props.label} title={props.label} disabled={state === "busy"} onClick={() => (props.asks ? setState("asking") : void run())}>
         {props.children}
       </button>
+      {state === "asking" && props.asks && (
+        <Ask asks={props.asks} onYes={() => void run()} onClose={() => setState((now) => (now === "asking" ? "idle" : now))} />
+      )}
       {problem && <span class="problem small" role="alert">{problem}</span>}
     </>
   );

@@ -5,8 +5,8 @@ import { MyList, shownItems } from "../live/my-list";
 import { leave, type Session } from "../live/session";
 import { go, pathOf } from "../place";
 import { Store, useStore } from "../store";
-import { newKey, reasonOf, shortTime } from "../words";
-import { ConnectionPill, Deed, Mark } from "./bits";
+import { count, nameOf, newKey, reasonOf, shortTime } from "../words";
+import { Ask, ConnectionPill, Deed, Mark } from "./bits";
 import { Icon } from "./icons";
 import { ThemeButton } from "./theme";
 
@@ -27,8 +27,8 @@ export function Home({ session }: { session: Session }): JSX.Element {
         <ConnectionPill client={session.client} unsaved={NOTHING_UNSAVED} />
         <ThemeButton />
         <Mark user={session.user} />
-        <span class="clip wide-only">{session.user}</span>
-        <button type="button" class="button-plain" onClick={() => leave()}>Sign out</button>
+        <span class="clip wide-only" title={session.user}>{nameOf(session.user)}</span>
+        <SignOut session={session} />
       </header>
       <main class="home-main">
         <Begin session={session} />
@@ -49,6 +49,27 @@ export function Home({ session }: { session: Session }): JSX.Element {
         <a href={document.documentElement.dataset["licences"]} target="_blank" rel="noreferrer">Licences of what this page contains</a>
       </footer>
     </div>
+  );
+}
+
+/** Signs out; asks first if that would stop what is on its way to the server. */
+function SignOut({ session }: { session: Session }): JSX.Element {
+  const [unsent, setUnsent] = useState(0); // When it was asked for.
+  const signOut = (): void => {
+    const waiting = session.client.connection.getSnapshot().unsent;
+    if (waiting === 0) leave();
+    else setUnsent(waiting);
+  };
+  const asks = {
+    question: "Sign out now?",
+    words: `${count(unsent, "change is", "changes are")} not on the server yet, and would not get there any more. You would see your words once more, to copy them.`,
+    yes: "Sign out all the same",
+  };
+  return (
+    <>
+      <button type="button" class="button-plain" onClick={signOut}>Sign out</button>
+      {unsent > 0 && <Ask asks={asks} onYes={() => leave()} onClose={() => setUnsent(0)} />}
+    </>
   );
 }
 
@@ -102,7 +123,7 @@ function Begin({ session }: { session: Session }): JSX.Element {
   };
   return (
     <form class="begin" onSubmit={submit}>
-      <h1>Good to see you, {session.user}</h1>
+      <h1>Good to see you, {nameOf(session.user)}</h1>
       <label for="title" class="quiet">What is it about?</label>
       <div class="begin-row">
         <input id="title" class="grow" value={title} maxLength={200} placeholder="Lighthouse open day" onInput={(event) => setTitle(event.currentTarget.value)} />

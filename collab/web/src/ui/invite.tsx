@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Deed } from "./bits";
+import { CopyButton } from "./copy";
 import { Icon } from "./icons";
 
 export interface InviteProps {
@@ -14,15 +15,11 @@ export interface InviteProps {
 /** The link to where one is, and for those who may, an invitation by name. */
 export function InviteButton({ kind, roles, invite }: InviteProps): JSX.Element {
   const box = useRef<HTMLDialogElement>(null);
-  const [isCopied, setCopied] = useState(false);
+  const shown = useRef<HTMLInputElement>(null);
   const [who, setWho] = useState("");
   const [role, setRole] = useState(roles[0]!);
   const [invited, setInvited] = useState("");
   const link = `${location.origin}${location.pathname}`;
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(link);
-    setCopied(true);
-  };
   const done = (): void => {
     setInvited(`${who.trim()} is invited. Send them the link.`);
     setWho("");
@@ -36,8 +33,8 @@ export function InviteButton({ kind, roles, invite }: InviteProps): JSX.Element 
         <h2>Invite to this {kind}</h2>
         <label for="invite-link">Link</label>
         <div class="row">
-          <input id="invite-link" class="grow" readOnly value={link} onFocus={(event) => event.currentTarget.select()} />
-          <Deed act={copy}>{isCopied ? "Copied" : "Copy"}</Deed>
+          <input id="invite-link" class="grow" ref={shown} readOnly value={link} onFocus={(event) => event.currentTarget.select()} />
+          <CopyButton from={shown} />
         </div>
         {invite && (
           <>

@@ -4,7 +4,6 @@ import { Room } from "../live/room";
 import type { Session } from "../live/session";
 import { Store, useStore } from "../store";
 import { duration } from "../words";
-import { Waiting } from "./app";
 import { ConnectionPill, Deed, Mark } from "./bits";
 import { Icon } from "./icons";
 import { InviteButton } from "./invite";
@@ -14,6 +13,7 @@ import { PeoplePane } from "./people";
 import { SpeakButtons } from "./speak";
 import { ThemeButton } from "./theme";
 import { TranscriptPane } from "./transcript";
+import { Waiting } from "./waiting";
 
 const PANES = ["notes", "transcript", "messages", "people"] as const;
 type Pane = (typeof PANES)[number];
@@ -22,6 +22,9 @@ const PANE_NAMES: Readonly<Record<Pane, string>> = {
   notes: "Notes", transcript: "Transcript", messages: "Messages", people: "People",
 };
 
+const REMOVED = "The room is closed for you: you were removed. A host can invite you again.";
+const NOT_IN = "Somebody who is in it has to invite you first. Or perhaps the link is not whole.";
+
 export function MeetingPage({ session, target }: { session: Session; target: string }): JSX.Element {
   const [room, setRoom] = useState<Room | null>(null);
   useEffect(() => {
@@ -29,7 +32,7 @@ export function MeetingPage({ session, target }: { session: Session; target: str
     setRoom(made);
     return () => made.close();
   }, [session, target]);
-  return room === null ? <Waiting words="Opening the meeting …" /> : <Door session={session} room={room} />;
+  return room === null ? <Waiting words="Opening the meeting …" client={session.client} /> : <Door session={session} room={room} />;
 }
 
 function Door({ session, room }: { session: Session; room: Room }): JSX.Element {
@@ -38,7 +41,7 @@ function Door({ session, room }: { session: Session; room: Room }): JSX.Element 
   const problem = useStore(room.problem);
   switch (standing) {
     case "opening":
-      return <Waiting words="Opening the meeting …" />;
+      return <Waiting words="Opening the meeting …" client={session.client} />;
     case "here":
       return <RoomView session={session} room={room} />;
     case "invited":
@@ -51,7 +54,7 @@ function Door({ session, room }: { session: Session; room: Room }): JSX.Element 
         </main>
       );
     case "out":
-      return <Closed title="You are not in this meeting" words={`The room is closed for you: ${problem}`} />;
+      return <Closed title="You are not in this meeting" words={room.wasHere ? REMOVED : NOT_IN} />;
     case "nowhere":
       return <Closed title="There is no such meeting" words={problem || "Perhaps the link is not whole."} />;
   }

@@ -1,8 +1,9 @@
 import { type Client, textOf } from "@collab/client";
 import type { Message } from "@collab/client";
 import type { JSX } from "preact";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Conversation, Pending } from "../live/conversation";
+import { draftOf, handBackDrafts, keepDraft } from "../live/unkept";
 import { useStore } from "../store";
 import { exactTime, hueOf, shortTime } from "../words";
 import { Deed, Mark } from "./bits";
@@ -12,6 +13,7 @@ import { VirtualList } from "./virtual-list";
 const MESSAGE_PX = 76; // A guess for what was not shown yet.
 const EMOJI = ["👍", "❤️", "😄", "🎉", "👀", "🙏"] as const;
 const TEXT_LEN_MAX = 20_000;
+const REMOVING = { question: "Remove this message?", words: "It is removed for everybody, and cannot be brought back.", yes: "Remove it" };
 
 type Row = { is: "message"; message: Message; replied: Message | undefined } | { is: "pending"; pending: Pending };
 
@@ -39,6 +41,10 @@ export function MessagesPane(props: MessagesProps): JSX.Element {
     }));
     return [...shown, ...pending.map((one): Row => ({ is: "pending", pending: one }))];
   }, [list, pending]);
+  useEffect(() => conversation.show(), [conversation]);
+  useEffect(() => {
+    if (!props.mayPost) handBackDrafts("you may not write here any more", conversation.target);
+  }, [conversation, props.mayPost]);
   const post = (text: string): void => {
     void conversation.post(text, replyTo?.id ?? null);
     setReplyTo(null);
@@ -59,7 +65,7 @@ export function MessagesPane(props: MessagesProps): JSX.Element {
         <button type="button" class="jump jump-messages" onClick={() => setJump(jump + 1)}><Icon name="down" />Newest</button>
       )}
       {problem && <p class="problem small" role="alert">{problem}</p>}
-      {props.mayPost && <Composer replyTo={replyTo} onPost={post} onForget={() => setReplyTo(null)} />}
+      {props.mayPost && <Composer target={conversation.target} replyTo={replyTo} onPost={post} onForget={() => setReplyTo(null)} />}
     </>
   );
 }
@@ -98,7 +104,7 @@ function MessageView(props: ViewProps): JSX.Element {
             <Icon name="reply" />
           </button>
           {(isOwn || props.mayRemove) && (
-            <Deed class="button-plain button-icon" label="Remove this message" act={() => conversation.remove(message.id, isOwn)}>
+            <Deed class="button-plain button-icon" label="Remove this message" asks={REMOVING} act={() => conversation.remove(message.id, isOwn)}>
               <Icon name="close" />
             </Deed>
           )}
@@ -170,13 +176,17 @@ function PendingView({ pending, user, conversation }: { pending: Pending; user: 
   );
 }
 
-function Composer(props: { replyTo: Message | null; onPost: (text: string) => void; onForget: () => void }): JSX.Element {
-  const [text, setText] = useState("");
+function Composer(props: { target: string; replyTo: Message | null; onPost: (text: string) => void; onForget: () => void }): JSX.Element {
+  const [text, setText] = useState(() => draftOf(props.target));
   const box = useRef<HTMLTextAreaElement>(null);
+  const change = (words: string): void => {
+    setText(words);
+    keepDraft(props.target, words); // For when one comes back to this page.
+  };
   const send = (): void => {
     if (!text.trim()) return;
     props.onPost(text.trim());
-    setText("");
+    change("");
     box.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -196,7 +206,7 @@ function Composer(props: { replyTo: Message | null; onPost: (text: string) => vo
       <div class="row">
         <textarea
           ref={box} rows={1} value={text} maxLength={TEXT_LEN_MAX} placeholder="Write a message" aria-label="Write a message"
-          onInput={(event) => setText(event.currentTarget.value)} onKeyDown={onKeyDown}
+          onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown}
         />
         <button type="submit" class="button-main button-icon" aria-label="Send" title="Send" disabled={!text.trim()}><Icon name="send" /></button>
       </div>

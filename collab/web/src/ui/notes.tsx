@@ -2,10 +2,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Room } from "../live/room";
 import type { Session } from "../live/session";
-import type { OpenNotes, Unkept } from "../notes/open";
+import type { OpenNotes } from "../notes/open";
 import { type Store, useStore } from "../store";
-import { reasonOf } from "../words";
-import { Deed } from "./bits";
 import { HistoryPane } from "./history";
 import { Icon } from "./icons";
 
@@ -21,7 +19,6 @@ export function NotesPane({ session, room, unsaved, mayEdit }: Props): JSX.Eleme
   const place = useRef<HTMLDivElement>(null);
   const [notes, setNotes] = useState<OpenNotes | null>(null);
   const [problem, setProblem] = useState("");
-  const [unkept, setUnkept] = useState<Unkept | null>(null);
   const [isPast, setPast] = useState(false);
   const life = useStore(room.life);
   useEffect(() => {
@@ -29,13 +26,12 @@ export function NotesPane({ session, room, unsaved, mayEdit }: Props): JSX.Eleme
     let isLeft = false;
     import("../notes/open").then(({ openNotes }) => {
       if (isLeft) return;
-      opened = openNotes({ client: session.client, target: room.target, user: session.user, parent: place.current!, unsaved, onUnkept: setUnkept });
+      opened = openNotes({ client: session.client, target: room.target, user: session.user, parent: place.current!, unsaved });
       setNotes(opened);
-    }, (error: unknown) => setProblem(reasonOf(error)));
+    }, () => setProblem("The editor cannot be fetched: the server has a newer page, or there is no network. Load the page again."));
     return () => {
       isLeft = true;
-      const left = opened?.close() ?? null;
-      if (left !== null) setUnkept(left);
+      opened?.close();
       setNotes(null);
       unsaved.set(0);
     };
@@ -52,16 +48,6 @@ export function NotesPane({ session, room, unsaved, mayEdit }: Props): JSX.Eleme
         </button>
       </header>
       {problem && <p class="problem" role="alert">{problem}</p>}
-      {unkept && (
-        <div class="problem" role="alert">
-          <p>What you wrote last could not be saved: {unkept.reason}. Copy your version before you let it go.</p>
-          <p class="row">
-            <Deed act={() => navigator.clipboard.writeText(unkept.text)}>Copy my version</Deed>
-            <button type="button" class="button-plain" onClick={() => setUnkept(null)}>Let it go</button>
-          </p>
-          <pre class="unkept" tabIndex={0} aria-label="My version">{unkept.text}</pre>
-        </div>
-      )}
       {isPast && <HistoryPane session={session} target={room.target} mayRestore={mayEdit} onClose={() => setPast(false)} />}
       <div class="notes-place" ref={place} hidden={isPast}>
         {notes === null && <p class="quiet pane-empty">Fetching the editor …</p>}

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Room } from "../live/room";
 import { useStore } from "../store";
-import { count, reasonOf } from "../words";
+import { count, nameOf, reasonOf } from "../words";
 import { Deed, Mark } from "./bits";
 import { Icon } from "./icons";
 
@@ -43,21 +43,23 @@ function PersonRow(props: {
       setProblem(reasonOf(error));
     }
   };
+  const name = nameOf(person.user_id);
   const where = props.isHere ? "here" : person.standing === "joined" ? "away" : person.standing;
   return (
     <li class="person" data-user={person.user_id}>
       <span class={`person-here ${props.isHere ? "is-here" : ""}`}><Mark user={person.user_id} /></span>
       <span class="grow">
-        <span class="clip person-name">{person.user_id}{props.isMe && <span class="quiet"> (you)</span>}</span>
+        <span class="clip person-name" title={person.user_id}>{name}{props.isMe && <span class="quiet"> (you)</span>}</span>
         <span class="small quiet">{props.isOwner ? "owner" : person.role} · {where}</span>
       </span>
       {props.mayChange && (
         <>
-          <select aria-label={`Role of ${person.user_id}`} value={person.role} onChange={(event) => void setRole(event.currentTarget.value)}>
+          <select aria-label={`Role of ${name}`} value={person.role} onChange={(event) => void setRole(event.currentTarget.value)}>
             {ROLES.map((role) => <option key={role} value={role}>{role}</option>)}
           </select>
           <Deed
-            class="button-plain button-icon button-bad" label={`Remove ${person.user_id}`}
+            class="button-plain button-icon button-bad" label={`Remove ${name}`}
+            asks={{ question: `Remove ${name}?`, words: "They are out at once, and come back only if they are invited again.", yes: "Remove them" }}
             act={() => room.ask("participants.remove", { user_id: person.user_id })}
           >
             <Icon name="close" />

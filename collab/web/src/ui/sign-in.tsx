@@ -2,14 +2,24 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { isDev, letsGuestsIn, rememberedName, signIn, signInAsGuest } from "../live/session";
 
-/** While developing a name is enough; elsewhere one brings a token. */
-export function SignIn({ problem }: { problem: string | null }): JSX.Element {
-  const [word, setWord] = useState(isDev ? rememberedName() : "");
-  const token = isDev ? `dev:${word.trim()}` : word.trim();
+const DEV = "dev:";
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@+|=~:-]*$/; // What the server takes as a user id.
+
+/** While developing a name is enough; elsewhere one brings a token. What was refused stays, to be mended. */
+export function SignIn({ problem, tried }: { problem: string | null; tried: string }): JSX.Element {
+  const [word, setWord] = useState(isDev ? (tried.startsWith(DEV) ? tried.slice(DEV.length) : rememberedName()) : tried);
+  const [misspelt, setMisspelt] = useState("");
+  const plain = word.trim();
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    if (word.trim()) void signIn(token);
+    if (isDev && !NAME.test(plain)) return setMisspelt("No spaces and no accents, please: a name here is an id.");
+    if (plain) void signIn(isDev ? DEV + plain : plain);
   };
+  const type = (event: { currentTarget: HTMLInputElement }): void => {
+    setWord(event.currentTarget.value);
+    setMisspelt("");
+  };
+  const told = misspelt || problem;
   return (
     <main class="alone">
       <form class="sign-in" onSubmit={submit}>
@@ -22,10 +32,11 @@ export function SignIn({ problem }: { problem: string | null }): JSX.Element {
         </p>
         <label for="who">{isDev ? "Your name" : "Token"}</label>
         {isDev
-          ? <input id="who" value={word} required autofocus autocomplete="off" spellcheck={false} maxLength={64} onInput={(event) => setWord(event.currentTarget.value)} />
-          : <input id="who" type="password" value={word} required autofocus maxLength={8192} onInput={(event) => setWord(event.currentTarget.value)} />}
-        {problem && <p class="problem" role="alert">{problem}</p>}
-        <button class="button-main" type="submit" disabled={!word.trim()}>{isDev ? "Come in" : "Sign in"}</button>
+          ? <input id="who" value={word} required autofocus autocomplete="off" spellcheck={false} maxLength={64} aria-describedby="who-hint" onInput={type} />
+          : <input id="who" type="password" value={word} required autofocus maxLength={8192} onInput={type} />}
+        {isDev && <p id="who-hint" class="quiet small">Letters from a to z, digits, and . _ - @ +</p>}
+        {told && <p class="problem" role="alert">{told}</p>}
+        <button class="button-main" type="submit" disabled={!plain}>{isDev ? "Come in" : "Sign in"}</button>
         {letsGuestsIn && <button type="button" onClick={() => void signInAsGuest()}>Come in as a guest</button>}
       </form>
     </main>
