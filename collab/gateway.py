@@ -44,7 +44,7 @@ class CallDone:
 
     @property
     def abandoned(self) -> bool:
-        """The actor skips a call that nobody waits for."""
+        """The actor skips a query that nobody waits for."""
         return self._call.abandoned
 
     def reply(self, value: object) -> None:
@@ -65,6 +65,17 @@ class CallDone:
     def fail(self, error: Exception) -> None:
         """Pass a refusal or a fault on."""
         self._call.fail(to_wire(error))
+
+
+class WriteDone(CallDone):
+    """Answers a command. One that was received whole is done, also for whom it was the last."""
+
+    __slots__ = ()
+
+    @property
+    def abandoned(self) -> bool:
+        """The actor skips what its caller, or the server, has called off."""
+        return self._call.withdrawn
 
 
 class FollowDone:
@@ -212,7 +223,8 @@ class CollabGateway:
             message = _message_of(route, call, caller)
             if caller.is_dev:
                 self._admit(route.ref, caller, connection, call.op)
-            route.ref.ask_nowait(message, CallDone(call, self))
+            done = WriteDone(call, self) if type(message) is Do else CallDone(call, self)
+            route.ref.ask_nowait(message, done)
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))
 

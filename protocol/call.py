@@ -23,8 +23,8 @@ class WireCall:
     It is settled once: by a reply, a failure, its deadline, a cancel, or the connection's end.
     """
 
-    __slots__ = ("_args", "_is_abandoned", "_is_settled", "connection", "key", "op", "ref",
-                 "started_s", "target", "tick")  # fmt: skip
+    __slots__ = ("_args", "_is_abandoned", "_is_settled", "_is_withdrawn", "connection", "key",
+                 "op", "ref", "started_s", "target", "tick")  # fmt: skip
 
     def __init__(self, connection: WireConnection, call: Call, started_s: float) -> None:
         self.connection = connection
@@ -37,11 +37,17 @@ class WireCall:
         self._args = call.args
         self._is_abandoned = False
         self._is_settled = False
+        self._is_withdrawn = False
 
     @property
     def abandoned(self) -> bool:
         """True once the client cancelled it, its deadline passed or its connection ended."""
         return self._is_abandoned
+
+    @property
+    def withdrawn(self) -> bool:
+        """True once abandoned for another reason than that the client has gone."""
+        return self._is_withdrawn
 
     def args_as(self, shape: type[T]) -> T:
         """Structure the arguments strictly.
@@ -82,9 +88,13 @@ class WireCall:
     def expired(self) -> None:
         """Its deadline has passed. Called by the deadline wheel."""
         self.connection.server.metrics.calls_expired += 1
-        self._is_abandoned = True
+        self._is_abandoned = self._is_withdrawn = True
         self.fail(WireError("deadline_exceeded", "no answer in time; it may have happened"))
 
     def abandon(self) -> None:
-        """Nobody waits any more. Called by the connection."""
+        """It is not wanted any more. Called by the connection."""
+        self._is_abandoned = self._is_settled = self._is_withdrawn = True
+
+    def orphan(self) -> None:
+        """The client has gone: nobody waits, but a write is still wanted."""
         self._is_abandoned = self._is_settled = True

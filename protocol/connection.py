@@ -95,7 +95,7 @@ class WireConnection(Host):
                 self._handshake.set(now_s + self.server.handshake_timeout_s)
                 self._silence.set(now_s + KEEPALIVE_INTERVAL_S)
                 await self._socket.serve(self._on_message, self.outbox.on_drained)
-                self._release()
+                self._release(has_client_left=True)
                 self._nursery.cancel_scope.cancel()
         finally:
             self._release()
@@ -354,8 +354,11 @@ class WireConnection(Host):
         self._release()
         self._socket.close_soon(effect.code, effect.reason)
 
-    def _release(self) -> None:
-        """Abandon the calls, hand the subscriptions back, stop every timer. Idempotent."""
+    def _release(self, *, has_client_left: bool = False) -> None:
+        """Abandon the calls, hand the subscriptions back, stop every timer. Idempotent.
+
+        Writes of a client that has left are still wanted, those of one that we end are not.
+        """
         self._session.gone()
         self.outbox.close()
         for alarm in (self._handshake, self._silence, self._token):
@@ -363,7 +366,7 @@ class WireConnection(Host):
         calls, self._calls = self._calls, {}
         for call in calls.values():
             self.server.wheel.discard(call, call.tick)
-            call.abandon()
+            call.orphan() if has_client_left else call.abandon()
         for subscription in list(self._subscriptions.values()):
             subscription.drop()
 

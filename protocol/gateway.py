@@ -116,6 +116,12 @@ class IncomingCall(Protocol):
         """True once the client cancelled it, its deadline passed or its connection ended."""
         ...
 
+    @property
+    def withdrawn(self) -> bool:
+        """True once it is abandoned otherwise than by a client that has gone: then a write that
+        was received whole is still wanted, like the last words of somebody who leaves the page."""
+        ...
+
     def args_as(self, shape: type[T]) -> T:
         """Structure the arguments strictly.
 

@@ -71,6 +71,11 @@ class _HttpCall:
     error: WireError | None = None
     answered: trio.Event = field(factory=trio.Event)
 
+    @property
+    def withdrawn(self) -> bool:
+        """A request that nobody waits for is not wanted."""
+        return self.abandoned
+
     def args_as(self, shape: type[T]) -> T:
         """Structure the arguments strictly. Raises: WireError."""
         structured: T = structure(self.args, shape, encoding=MSGPACK)

@@ -25,8 +25,8 @@ class DoorCall:
     It is settled once: by a reply, a failure, its deadline or the end of the visit.
     """
 
-    __slots__ = ("_args", "_is_abandoned", "_is_settled", "_on_fail", "_on_reply", "_started_s",
-                 "connection", "key", "op", "target", "tick")  # fmt: skip
+    __slots__ = ("_args", "_is_abandoned", "_is_settled", "_is_withdrawn", "_on_fail", "_on_reply",
+                 "_started_s", "connection", "key", "op", "target", "tick")  # fmt: skip
 
     def __init__(
         self, visit: Visit, op: str, args: Mapping[str, Any], on_reply: OnReply, on_fail: OnFail
@@ -42,11 +42,17 @@ class DoorCall:
         self._started_s = trio.current_time()
         self._is_abandoned = False
         self._is_settled = False
+        self._is_withdrawn = False
 
     @property
     def abandoned(self) -> bool:
         """True once its deadline passed or its visit is over."""
         return self._is_abandoned
+
+    @property
+    def withdrawn(self) -> bool:
+        """True once abandoned for another reason than that the client has left."""
+        return self._is_withdrawn
 
     def args_as(self, shape: type[T]) -> T:
         """Structure the arguments strictly.
@@ -74,11 +80,15 @@ class DoorCall:
     def expired(self) -> None:
         """Its deadline has passed. Called by the deadline wheel."""
         self.connection.server.metrics.calls_expired += 1
-        self._is_abandoned = True
+        self._is_abandoned = self._is_withdrawn = True
         self.fail(WireError("deadline_exceeded", "no answer in time; it may have happened"))
 
     def abandon(self) -> None:
-        """Nobody waits any more. Called by the visit."""
+        """It is not wanted any more. Called by the visit."""
+        self._is_abandoned = self._is_settled = self._is_withdrawn = True
+
+    def orphan(self) -> None:
+        """The client has left: nobody waits, but a write is still wanted."""
         self._is_abandoned = self._is_settled = True
 
     def _settle(self) -> Any:

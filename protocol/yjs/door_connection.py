@@ -137,7 +137,7 @@ class DoorConnection(ABC):
                 self._watch.set(trio.current_time() + DOOR_TICK_S)
                 self._nursery.start_soon(self._begin)
                 await self._socket.serve(self._on_message, self.outbox.on_drained)
-                self._release()
+                self._release(has_client_left=True)
                 self._nursery.cancel_scope.cancel()
         finally:
             self._release()
@@ -284,11 +284,11 @@ class DoorConnection(ABC):
             self.server.metrics.slow_consumers += 1
             self.close(CLOSE_TRY_AGAIN, "slow consumer")
 
-    def _release(self) -> None:
+    def _release(self, *, has_client_left: bool = False) -> None:
         """Have all visits leave, stop every timer. Idempotent."""
         self._state = "closed"
         self._watch.stop()
         for visit in list(self.visits()):
-            visit.leave()
+            visit.leave(is_ours=not has_client_left)
         self.outbox.close()
         self._room.unpark_all()

@@ -196,7 +196,7 @@ class HocuspocusConnection(DoorConnection):
     def _handshake_due(self) -> None:
         self.close(CLOSE_HANDSHAKE_TIMEOUT, "no accepted token in time")
 
-    def _release(self) -> None:
+    def _release(self, *, has_client_left: bool = False) -> None:
         self._handshake.stop()
-        super()._release()
+        super()._release(has_client_left=has_client_left)
         self._visits.clear()

@@ -127,8 +127,8 @@ class Visit(Host):
             self._asked = NO_STATE  # What it missed meanwhile comes with the whole.
             self.open()
 
-    def leave(self) -> None:
-        """The client is gone, or wants to be: nothing more is sent. Idempotent."""
+    def leave(self, *, is_ours: bool = False) -> None:
+        """Say nothing more: the client has left, or we end it (*is_ours*). Idempotent."""
         if self.is_over:
             return
         self.is_over = True
@@ -137,7 +137,7 @@ class Visit(Host):
         calls, self._calls = self._calls, set()
         for call in calls:
             self.server.wheel.discard(call, call.tick)
-            call.abandon()
+            call.abandon() if is_ours else call.orphan()
         self._door.calls_settled(len(calls))
         self._door.answers.forget(self)
         if self._leap is not None:
@@ -148,7 +148,7 @@ class Visit(Host):
     def end(self, error: WireError) -> None:
         """The server ends it, and the door tells the client."""
         if not self.is_over:
-            self.leave()
+            self.leave(is_ours=True)
             self._door.visit_over(self, error)
 
     def renew(self, identity: Identity) -> None:

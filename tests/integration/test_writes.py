@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import trio
 
 from actors import Batch
 from collab.app import AppSettings
-from protocol.client import Event, SnapshotItem
+from protocol.client import Event, SnapshotItem, websocket_connector
+from protocol.codec import encode_client
 from protocol.errors import CallFailed
-from tests.integration.served import served
+from protocol.messages import SUBPROTOCOL_MSGPACK, Call, Hello
+from tests.integration.served import eventually, served
 
 TARGET = "meeting:m1"
 
@@ -128,3 +131,33 @@ async def test_what_changed_nothing_is_decided_again() -> None:
         again = await ann.ask(TARGET, "meeting.update", {"title": "m1"}, key="k")
     assert first.seq is not None
     assert again.seq == first.seq + 2
+
+
+async def test_what_was_written_right_before_leaving_is_done(tmp_path: Path) -> None:
+    """[V2.15] The last words of somebody who closes the page count, whatever is busy just then."""
+    connect = websocket_connector()
+    async with served(tmp_path) as server, server.client("ann") as ann:
+        await ann.call(TARGET, "meeting.get")
+        store = server.app.store
+        held, is_held, appended = trio.Event(), trio.Event(), store.append
+
+        async def append_later(batch: Batch) -> None:
+            is_held.set()
+            await held.wait()
+            await appended(batch)
+
+        store.append = append_later  # type: ignore[method-assign]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ann.call, TARGET, "messages.post", {"text": "slow disk"})
+            await is_held.wait()
+            connections = server.wire.connection_count
+            async with connect(server.url, SUBPROTOCOL_MSGPACK) as transport:
+                hello = Hello(token="dev:ann", client="test")
+                await transport.send(encode_client(hello, SUBPROTOCOL_MSGPACK))
+                await transport.receive()
+                post = Call(ref=1, target=TARGET, op="messages.post", args={"text": "bye"})
+                await transport.send(encode_client(post, SUBPROTOCOL_MSGPACK))
+            await eventually(partial(lambda: server.wire.connection_count == connections))
+            held.set()
+        page = await ann.call(TARGET, "messages.page", {})
+    assert [m["parts"][0]["text"] for m in page["messages"]] == ["slow disk", "bye"]

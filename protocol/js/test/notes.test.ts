@@ -67,6 +67,26 @@ it('[JS6.2] edits without a connection, and edits brought along, are merged when
   expect(text(ann).toString()).toMatch(/^> brought (ann bob |bob ann )$/)
 })
 
+it('[JS6.9] nothing of what is typed right before the notes, and the client, are closed is lost', async () => {
+  const reader = notes('ann', 'closing')
+  await reader.synced()
+  let written = ''
+  for (let n = 0; n < 20; n++) {
+    const collab = open('bob')
+    const live = new LiveNotes(collab.client, 'meeting:closing')
+    const { provider } = live.getSnapshot()
+    await provider.synced()
+    for (let word = 0; word < 1 + n % 3; word++) {
+      written += `${n}.${word};`
+      text(provider).insert(text(provider).length, `${n}.${word};`)
+    }
+    live.close()
+    if (n % 2 === 0) await provider.saved()
+    await collab.close()
+    await until(() => text(reader).toString() === written)
+  }
+})
+
 it('[JS6.3] two replicas converge however often lines break (seed 11)', async () => {
   const random = seeded(11)
   const providers = [notes('ann', 'random'), notes('bob', 'random', 'json'), notes('cem', 'random')]

@@ -1,6 +1,6 @@
 /** What becomes of edits when a server says no, or nothing; under virtual time. */
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { json, msgpack } from '../src/codec.js'
@@ -145,6 +145,97 @@ it('[JS6.5] after the end the notes go on, once', async () => {
     expect(live.getSnapshot().provider.getSnapshot().status).toBe(status)
   }
   expect(server.messages('subscribe')).toHaveLength(2)
+})
+
+it('[JS6.9] what was written right before the notes are closed is saved, also when the client is closed next', async () => {
+  const server = new NotesServer()
+  for (const [closesClient, words] of [[false, 'first '], [true, 'second ']] as const) {
+    const client = open(server)
+    const live = new LiveNotes(client, TARGET)
+    await pass()
+    const { provider } = live.getSnapshot()
+    for (const letter of [...words].reverse()) write(provider, letter)
+    live.close()
+    live.close()
+    if (closesClient) void client.close()
+    else await Promise.all([provider.saved(), pass()])
+    await pass()
+    expect(server.text).toContain(words)
+    expect(server.edits).toHaveLength(closesClient ? 4 : 2) // What was on its way, and all there is.
+  }
+})
+
+it('[JS6.9] what was written right before the end without a connection is saved when there is one', async () => {
+  const server = new NotesServer()
+  const provider = new NotesProvider(open(server), TARGET, new Y.Doc())
+  await pass()
+  server.isUp = false
+  server.cut()
+  write(provider, 'in a tunnel')
+  provider.destroy()
+  await pass(90_000)
+  expect(provider.getSnapshot()).toMatchObject({ status: 'ended', isSaved: false })
+  server.isUp = true
+  await Promise.all([provider.saved(), pass(60_000)])
+  expect(server.text).toBe('in a tunnel')
+})
+
+it('[JS6.9] what is refused after the notes were closed is handed out, and opens nothing', async () => {
+  const server = new NotesServer()
+  const live = new LiveNotes(open(server), TARGET)
+  await pass()
+  const { provider } = live.getSnapshot()
+  server.verdicts = [refusal('conflict'), refusal('conflict')]
+  write(provider, 'too late')
+  live.close()
+  await Promise.all([expect(provider.saved()).rejects.toMatchObject({ code: 'conflict' }), pass()])
+  expect(live.getSnapshot()).toMatchObject({ provider, refused: [{ code: 'conflict' }], error: null })
+  expect(server.messages('subscribe')).toHaveLength(1)
+})
+
+it('[JS6.10] an end for good is told by the notes too, with what was not saved; an editor that ends its provider opens none', async () => {
+  const server = new NotesServer()
+  for (const end of ['removed', 'destroyed']) {
+    const live = new LiveNotes(open(server), TARGET)
+    await pass()
+    const { provider } = live.getSnapshot()
+    let told = 0
+    live.subscribe(() => { told++ })
+    const before = server.messages('subscribe').length
+    server.verdicts = [null]
+    write(provider, 'unsaved')
+    await pass()
+    const connection = server.connections.at(-1)!
+    const { ref } = connection.subscriptions.get(TARGET)!
+    connection.subscriptions.delete(TARGET)
+    if (end === 'removed') connection.send({ t: 'ended', ref, target: TARGET, code: 'permission_denied', message: '', retryable: false })
+    else provider.destroy()
+    await pass()
+    expect(server.messages('subscribe')).toHaveLength(before)
+    expect(live.getSnapshot().provider).toBe(provider)
+    if (end === 'removed') {
+      expect(live.getSnapshot()).toMatchObject({ error: { code: 'permission_denied' }, refused: [{ code: 'unsaved' }] })
+      expect(told).toBe(1)
+    }
+  }
+})
+
+it('[JS6.11] notes that have ended keep no timer', async () => {
+  const server = new NotesServer()
+  for (const end of ['closed', 'destroyed', 'refused']) {
+    const client = open(server)
+    await pass()
+    const timers = vi.getTimerCount()
+    const provider = new NotesProvider(client, TARGET, new Y.Doc())
+    await pass()
+    expect(vi.getTimerCount()).toBe(timers + 1)
+    server.verdicts = end === 'refused' ? [refusal('conflict')] : []
+    if (end === 'closed') void client.close()
+    else if (end === 'refused') write(provider, 'x')
+    else provider.destroy()
+    await pass(3_000)
+    expect(vi.getTimerCount()).toBeLessThanOrEqual(timers)
+  }
 })
 
 it('[JS6.6] when the client closes, what was not saved is handed out', async () => {

@@ -285,6 +285,7 @@ async def test_a_cancelled_call_is_answered_at_once_and_its_late_reply_dropped(
     assert code_of(await client.receive()) == "cancelled"
     (call,) = wire.gateway.held
     assert call.abandoned
+    assert call.withdrawn
     call.reply("late")
     assert await client.receive_all() == []
 
@@ -299,7 +300,7 @@ async def test_a_call_has_a_deadline(wire: Wire, autojump_clock: MockClock) -> N
     assert 0.5 <= trio.current_time() - start_s <= 0.6
     assert code_of(await client.receive()) == "deadline_exceeded"
     assert CALL_DEADLINE_DEFAULT_MS / 1000 <= trio.current_time() - start_s <= 30.1
-    assert [call.abandoned for call in wire.gateway.held] == [True, True]
+    assert [call.withdrawn for call in wire.gateway.held] == [True, True]
     wire.gateway.held[0].reply("late")
     assert await client.receive_all() == []
 
@@ -324,7 +325,7 @@ async def test_ten_thousand_calls_leave_a_bounded_number_open(wire: Wire) -> Non
     assert codes == {"limit_exceeded", "rate_limited"}
     assert len(wire.gateway.held) == 1_024
     assert client.socket.closed_with == (4429, "too many messages")
-    assert all(call.abandoned for call in wire.gateway.held)
+    assert all(call.withdrawn for call in wire.gateway.held)
     assert len(wire.server.wheel) == 0
 
 
@@ -336,6 +337,7 @@ async def test_when_the_connection_ends_its_children_end(wire: Wire) -> None:
     client.socket.hang_up()
     await wait_all_tasks_blocked()
     assert wire.gateway.held[0].abandoned
+    assert not wire.gateway.held[0].withdrawn  # The client left, and had said what it wanted.
     assert wire.gateway.unsubscribed == wire.gateway.subscriptions
     assert wire.gateway.subscriptions[0].over
     assert wire.server.connection_count == 0

@@ -176,6 +176,7 @@ async def test_a_connection_that_ends_leaves_nothing_behind() -> None:
         client.socket.hang_up()
         await trio.testing.wait_all_tasks_blocked()
         assert call.abandoned
+        assert not call.withdrawn  # What was typed before the editor was closed is still wanted.
         call.reply({}, seq=1)
         assert doors.gateway.subscriptions == []
         assert doors.gateway.members == {}

@@ -12,6 +12,8 @@ export interface NotesShown {
   readonly provider: NotesProvider
   /** What was written here and refused, newest last, at most `NOTES_REFUSALS_MAX`: show it, offer to copy it. */
   readonly refused: readonly RefusedEdits[]
+  /** Why the notes go on no more: one was removed, say. Null also after `close`. */
+  readonly error: Error | null
 }
 
 /** The notes of `target`, until `close`. Throws what `Client.follow` throws. */
@@ -26,16 +28,15 @@ export class LiveNotes implements Observable<NotesShown> {
   constructor (client: Client, target: string, doc: Y.Doc = new Y.Doc()) {
     this.#client = client
     this.#target = target
-    this.#shown = { provider: this.#open(doc), refused: [] }
+    this.#shown = { provider: this.#open(doc), refused: [], error: null }
   }
 
   subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
 
   getSnapshot = (): NotesShown => this.#shown
 
-  /** Stops. What is not saved is in `unsaved` of the provider. Harmless when repeated. */
+  /** Stops, as `NotesProvider.destroy` does: what was written here is saved, or shown in `refused`. Harmless when repeated. */
   close (): void {
-    this.#forget()
     this.#shown.provider.destroy()
   }
 
@@ -43,9 +44,18 @@ export class LiveNotes implements Observable<NotesShown> {
     const provider = new NotesProvider(this.#client, this.#target, doc)
     this.#forget = provider.subscribe(() => {
       const { status, error, refused } = provider.getSnapshot()
-      if (status === 'ended' && this.#goesOn(error)) this.#renew(provider, refused)
+      if (status !== 'ended') return
+      if (!provider.isDestroyed && this.#goesOn(error)) this.#renew(provider, refused)
+      else if (error !== this.#shown.error || (refused !== null && !this.#shown.refused.includes(refused))) {
+        this.#shown = { provider, refused: this.#refusedWith(refused), error }
+        this.#listeners.tell()
+      }
     })
     return provider
+  }
+
+  #refusedWith (newest: RefusedEdits | null): readonly RefusedEdits[] {
+    return newest === null ? this.#shown.refused : [...this.#shown.refused, newest].slice(-NOTES_REFUSALS_MAX)
   }
 
   /** Edits were refused; or the history was rewritten; or what was open has ended, and can still be read. */
@@ -59,17 +69,18 @@ export class LiveNotes implements Observable<NotesShown> {
   /** Goes on with the server's document. Where it may not be read any more, the new provider says so. */
   #renew (last: NotesProvider, refused: RefusedEdits | null): void {
     this.#forget()
-    const kept = refused === null ? this.#shown.refused : [...this.#shown.refused, refused].slice(-NOTES_REFUSALS_MAX)
+    const kept = this.#refusedWith(refused)
     const user: unknown = last.awareness.getLocalState()?.['user']
     last.destroy()
     let provider: NotesProvider
     try {
       provider = this.#open(new Y.Doc())
-    } catch {
-      return // The client is at its end; the last document stays as it is.
+    } catch (error) { // The client is at its end; the last document stays as it is.
+      this.#shown = { provider: last, refused: kept, error: error instanceof Error ? error : new Error(String(error)) }
+      return this.#listeners.tell()
     }
     if (user !== undefined) provider.awareness.setLocalStateField('user', user) // Who one is does not change.
-    this.#shown = { provider, refused: kept }
+    this.#shown = { provider, refused: kept, error: null }
     this.#listeners.tell()
   }
 }

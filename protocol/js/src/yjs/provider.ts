@@ -74,6 +74,8 @@ export class NotesProvider implements Observable<NotesStatus> {
   #broughtAlong: boolean
   #epoch: string | null = null
   #isSending = false
+  #isSendingLast = false
+  #isDestroyed = false
   #end: { readonly error: Error | null, readonly refused: RefusedEdits | null } | null = null
   #status: NotesStatus | null = null
 
@@ -110,7 +112,7 @@ export class NotesProvider implements Observable<NotesStatus> {
     await this.#when(({ status }) => status === 'live')
   }
 
-  /** Resolves when everything written here is on the server's disk. Rejects with why it will not be. */
+  /** Resolves when everything written here is on the server's disk, also after `destroy`. Rejects with why it will not be. */
   async saved (): Promise<void> {
     await this.#when(({ isSaved }) => isSaved)
   }
@@ -121,9 +123,24 @@ export class NotesProvider implements Observable<NotesStatus> {
     return this.#end?.refused ?? this.#edits('unsaved', 'not acknowledged by the server')
   }
 
-  /** Stops; what is not saved stays in the document only. Harmless when repeated. */
+  /** It was `destroy`ed before anything else ended it. */
+  get isDestroyed (): boolean {
+    return this.#isDestroyed
+  }
+
+  /**
+   * Stops following. What was written here is saved all the same, as long as the client is open: `saved`
+   * tells when, and `refused` what was not. Brought along and not written on since, it stays in the
+   * document only. Harmless when repeated.
+   */
   destroy (): void {
-    this.#over(null, null)
+    if (this.#end === null) {
+      const last = this.#unsent.isEmpty ? [] : this.#broughtAlong ? [Y.encodeStateAsUpdate(this.doc)] : this.#unsent.pieces()
+      this.#isDestroyed = true
+      this.#end = { error: null, refused: null }
+      void this.#sendLast(last)
+      this.#leave()
+    }
     this.awareness.destroy()
   }
 
@@ -158,7 +175,7 @@ export class NotesProvider implements Observable<NotesStatus> {
         // Unknown history is for the server to judge, so brought-along edits wait for its document.
         const update = this.#end !== null || this.#broughtAlong ? null : this.#unsent.take()
         if (update === null) return
-        await this.#sendOne(update)
+        if (await this.#sendOne(update) === 'saved') this.#unsent.settle()
         this.#changed()
       }
     } catch (error) {
@@ -168,15 +185,33 @@ export class NotesProvider implements Observable<NotesStatus> {
     }
   }
 
-  /** Has one update saved or refused; leaves it unsent if that is not known. */
-  async #sendOne (update: Uint8Array): Promise<void> {
+  /** Sends all at once, what is on its way included: who closes the client next has sent it. */
+  async #sendLast (updates: readonly Uint8Array[]): Promise<void> {
+    if (updates.length === 0) return
+    this.#isSendingLast = true
+    try {
+      await Promise.all(updates.map(async update => { while (await this.#sendOne(update) === 'unknown'); }))
+      if (this.#end?.refused === null) {
+        this.#unsent.clear()
+        this.#broughtAlong = false
+      }
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.#over(asError(error), this.#edits('unsaved', String(error)))
+    } finally {
+      this.#isSendingLast = false
+      this.#changed()
+    }
+  }
+
+  /** Has one update saved or refused. `unknown`: it has to be sent again. */
+  async #sendOne (update: Uint8Array): Promise<'saved' | 'refused' | 'unknown'> {
     let sent = update
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#client.ask(this.#target, 'notes.edit', { update: sent }, { signal: this.#stopping.signal })
-        return this.#unsent.settle()
+        return 'saved'
       } catch (error) {
-        if (error instanceof CallAbandoned) return // Again, with what was written since.
+        if (error instanceof CallAbandoned) return 'unknown' // Again, with what was written since.
         if (error instanceof LimitExceeded) {
           if (error.limit === 'FRAME_BYTES_MAX') return this.#refuse('notes_too_large', error.message)
         } else if (!(error instanceof CallFailed)) {
@@ -192,8 +227,9 @@ export class NotesProvider implements Observable<NotesStatus> {
     }
   }
 
-  #refuse (code: string, message: string): void {
+  #refuse (code: string, message: string): 'refused' {
     this.#over(null, this.#edits(code, message))
+    return 'refused'
   }
 
   #edits (code: string, message: string): RefusedEdits {
@@ -257,12 +293,20 @@ export class NotesProvider implements Observable<NotesStatus> {
 
   // ------------------------------------------------------------ the end
 
+  /** The first end counts; but the last edits of one that was destroyed can still be refused. */
   #over (error: Error | null, refused: RefusedEdits | null): void {
-    if (this.#end !== null) return
+    const isFirst = this.#end === null
+    if (!isFirst && (refused === null || this.#end?.refused !== null)) return
     this.#end = { error, refused }
     this.#stopping.abort()
+    if (isFirst) this.#leave()
+    this.#changed()
+  }
+
+  #leave (): void {
     this.doc.off('update', this.#noteUpdate)
     this.awareness.off('update', this.#noteAwareness)
+    clearInterval(this.awareness._checkInterval) // Nobody is left to go stale; it would keep a process alive.
     this.#carets.clear()
     try {
       this.#client.setPresence(this.#target, null, AWARENESS_PART)
@@ -277,7 +321,7 @@ export class NotesProvider implements Observable<NotesStatus> {
     for (;;) {
       const now = this.getSnapshot()
       if (condition(now)) return
-      if (now.status === 'ended') throw now.error ?? refusal(now.refused)
+      if (now.status === 'ended' && !this.#isSendingLast) throw now.error ?? refusal(now.refused)
       await new Promise<void>(resolve => {
         const forget = this.#listeners.add(() => { forget(); resolve() })
       })

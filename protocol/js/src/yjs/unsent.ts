@@ -50,12 +50,15 @@ export class Unsent {
     return merged(this.#updates)
   }
 
-  /** Forgets everything; returns it as one update. */
-  clear (): Uint8Array {
-    const everything = this.everything()
+  /** Returns all that is queued in pieces that can be sent. */
+  pieces (): Uint8Array[] {
+    return pieced(this.#updates)
+  }
+
+  /** Forgets everything. */
+  clear (): void {
     this.#updates = []
     this.#taken = 0
-    return everything
   }
 
   /** Queues only `update`, which holds everything that was queued. */
@@ -64,23 +67,28 @@ export class Unsent {
     this.#taken = 0
   }
 
-  /** Merges what is not on its way, in pieces that can be sent. */
+  /** Merges what is not on its way. */
   #compact (): void {
-    const kept = this.#updates.slice(0, this.#taken)
-    let piece: Uint8Array[] = []
-    let bytes = 0
-    for (const update of this.#updates.slice(this.#taken)) {
-      if (piece.length > 0 && bytes + update.length > NOTES_SEND_BYTES_MAX) {
-        kept.push(merged(piece))
-        piece = []
-        bytes = 0
-      }
-      piece.push(update)
-      bytes += update.length
-    }
-    if (piece.length > 0) kept.push(merged(piece))
-    this.#updates = kept
+    this.#updates = [...this.#updates.slice(0, this.#taken), ...pieced(this.#updates.slice(this.#taken))]
   }
+}
+
+/** Returns `updates` merged, in pieces of at most `NOTES_SEND_BYTES_MAX`, unless one alone is larger. */
+function pieced (updates: readonly Uint8Array[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let piece: Uint8Array[] = []
+  let bytes = 0
+  for (const update of updates) {
+    if (piece.length > 0 && bytes + update.length > NOTES_SEND_BYTES_MAX) {
+      pieces.push(merged(piece))
+      piece = []
+      bytes = 0
+    }
+    piece.push(update)
+    bytes += update.length
+  }
+  if (piece.length > 0) pieces.push(merged(piece))
+  return pieces
 }
 
 /** Returns `updates` as one. */
