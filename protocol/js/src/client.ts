@@ -50,20 +50,20 @@ export interface AskOptions {
    * Makes it happen once, however often it is sent; one is made if none is given. `null`: send it at
    * most once.
    */
-  readonly key?: string | null
+  readonly key?: string | null | undefined
   /** It only reads: it needs no key to be sent again. */
-  readonly isRead?: boolean
+  readonly isRead?: boolean | undefined
   /** Ms for all of it, waiting for a connection included. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How a follower begins. */
 export interface FollowOptions {
   /** Where to go on; without it a snapshot comes first. */
-  readonly cursor?: Cursor | null
+  readonly cursor?: Cursor | null | undefined
   /** Stops following when it is aborted. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /**

@@ -5,12 +5,12 @@ import { json, msgpack } from './codec.js'
 import { ClientClosed } from './errors.js'
 import type { Kind, TopicOf } from './generated/wire.js'
 import { type ListShown, loadList, reduceList } from './list-shown.js'
+import { TranscriptView } from './lines.js'
 import { loadMeeting, type MeetingShown, reduceMeeting } from './meeting-shown.js'
 import { MessagesView } from './posting.js'
 import type { PresenceView } from './presence.js'
 import { SharedViews } from './sharing.js'
 import { Target } from './target.js'
-import { loadTranscript, reduceTranscript, type TranscriptShown } from './transcript-shown.js'
 import type { View } from './view.js'
 
 /** How `connect` opens a client. */
@@ -98,8 +98,8 @@ export class Meeting extends Target<'meeting'> {
   }
 
   /** What is said, live. Close it. */
-  transcript (): View<TranscriptShown> {
-    return this.view({ topics: ['transcript'], load: loadTranscript, reduce: reduceTranscript })
+  transcript (): TranscriptView {
+    return new TranscriptView(this.client, this.name)
   }
 }
 

@@ -14,6 +14,7 @@ export * from './errors.js'
 export { Follower } from './follower.js'
 export { type EventItem, type Item, PRESENCE_TOPIC, type PresenceItem, type SnapshotItem } from './items.js'
 export { LastingFollower } from './lasting.js'
+export { TranscriptView } from './lines.js'
 export { type ListShown, loadList, mergedItems, reduceList } from './list-shown.js'
 export { loadMeeting, type MeetingShown, reduceMeeting } from './meeting-shown.js'
 export {

@@ -12,7 +12,7 @@ export type Part = Message['parts'][number]
 /** A message; `isPending`: only this client knows it. */
 export interface ShownMessage extends Message { readonly isPending?: boolean }
 
-/** The newest messages, at most `MESSAGES_SHOWN_MAX`; `more`: there are older ones to page to. */
+/** The newest messages: `MESSAGES_SHOWN_MAX`, or as many as were paged to; `more`: there are older ones. */
 export interface MessagesShown {
   readonly messages: readonly ShownMessage[]
   readonly more: boolean
@@ -30,11 +30,12 @@ export function loadMessages (topics: SnapshotItem['topics']): MessagesShown {
   return { messages, more, leaf }
 }
 
-/** Returns the state after `event`; what does not concern it changes nothing. */
+/** Returns the state after `event`; what does not concern it, or is in it already, changes nothing. */
 export function reduceMessages (shown: MessagesShown, event: EventItem): MessagesShown {
   const fields = event.data
   switch (event.type) {
     case 'message.posted':
+      if (event.seq <= (newestOf(shown)?.id ?? NOT_YET)) return shown
       return appended(shown, {
         ...blank(event.by, event.at_ms), ...(fields as Partial<Message>), id: event.seq, n: nextNumber(shown)
       })
@@ -52,9 +53,14 @@ export function reduceMessages (shown: MessagesShown, event: EventItem): Message
 }
 
 /** Messages are counted from 1; 0: nobody has counted them. */
-function nextNumber ({ messages }: MessagesShown): number {
-  const newest = messages.findLast(({ id }) => id !== NOT_YET)
+function nextNumber (shown: MessagesShown): number {
+  const newest = newestOf(shown)
   return newest?.n === 0 ? 0 : (newest?.n ?? 0) + 1
+}
+
+/** Ids grow: whatever has one up to this one's is in the state, or was. */
+function newestOf ({ messages }: MessagesShown): ShownMessage | undefined {
+  return messages.findLast(({ id }) => id !== NOT_YET)
 }
 
 /** Returns a message of `author` that says nothing yet. */
@@ -77,22 +83,28 @@ export function blank (author: string, atMs: number): ShownMessage {
   }
 }
 
-/** Returns the state with one more message; the oldest falls off. */
+/** Returns the state with one more message; once it is full the oldest falls off. */
 export function appended (shown: MessagesShown, message: ShownMessage): MessagesShown {
   const messages = [...shown.messages, message]
-  const isFull = messages.length > MESSAGES_SHOWN_MAX
+  const isFull = shown.messages.length >= MESSAGES_SHOWN_MAX
   return {
-    messages: isFull ? messages.slice(-MESSAGES_SHOWN_MAX) : messages,
+    messages: isFull ? messages.slice(1) : messages,
     more: shown.more || isFull,
     leaf: message.id === NOT_YET ? shown.leaf : message.id
   }
 }
 
+/** Returns the state with a page of what is older, of history, in front. */
+export function preceded (shown: MessagesShown, older: readonly ShownMessage[], more: boolean): MessagesShown {
+  return { ...shown, messages: [...older, ...shown.messages], more }
+}
+
 /** Returns the state in which a message says something else; `seq` is that of the edit, once it is known. */
 export function edited (shown: MessagesShown, id: number, parts: Part[], atMs: number, seq?: number): MessagesShown {
-  return changed(shown, id, message => ({
-    ...message, parts, edited_ms: atMs, edits: seq === undefined ? message.edits : [...message.edits, seq]
-  }))
+  return changed(shown, id, message => {
+    if (message.is_deleted || (seq !== undefined && message.edits.includes(seq))) return message
+    return { ...message, parts, edited_ms: atMs, edits: seq === undefined ? message.edits : [...message.edits, seq] }
+  })
 }
 
 /** Returns the state in which a message is empty; its place stays. */
@@ -104,7 +116,7 @@ export function deleted (shown: MessagesShown, id: number): MessagesShown {
 export function reacted (shown: MessagesShown, id: number, emoji: string, userId: string, on: boolean): MessagesShown {
   return changed(shown, id, message => {
     const users = message.reactions[emoji] ?? []
-    if (users.includes(userId) === on) return message
+    if (message.is_deleted || users.includes(userId) === on) return message
     const { [emoji]: _, ...rest } = message.reactions
     const left = on ? [...users, userId] : users.filter(user => user !== userId)
     return { ...message, reactions: left.length > 0 ? { ...rest, [emoji]: left } : rest }

@@ -62,6 +62,11 @@ export class OptimisticState<S> {
     return this.#shown.state
   }
 
+  /** History alone, without what is pending; null before it has begun. */
+  get history (): S | null {
+    return this.#base?.state ?? null
+  }
+
   /** What is shown on top of history, oldest first. */
   get pending (): ReadonlyArray<Mutation<S>> {
     return this.#pending
@@ -101,6 +106,12 @@ export class OptimisticState<S> {
     const own = this.#pending.find(mutation => this.#reduction.settles?.(event, mutation) === true)
     if (own !== undefined) this.drop(own)
     this.reach(event.seq)
+  }
+
+  /** More of the past is known; up to when history reaches stays as it is. */
+  extend (history: S): void {
+    this.#base = { state: history }
+    this.#shown = null
   }
 
   /** History is known up to `seq`, even if the last of it shows nothing. */

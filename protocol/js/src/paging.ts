@@ -8,15 +8,15 @@ export interface PageOptions<P> {
   /** Where to begin: everything before this. Left out: from the newest on. */
   readonly before?: P | null | undefined
   /** Most items of one page. The server may give fewer. */
-  readonly limit?: number
-  readonly signal?: AbortSignal
+  readonly limit?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Yields pages of messages, newest page first, each ascending. Throws as `Client.ask`. */
 export async function * olderMessages (target: Target<'meeting'> | Target<'chat'>, options: PageOptions<number> = {}): AsyncGenerator<Message[], void> {
   let before = options.before ?? null
   for (;;) {
-    const { messages, more } = await (target as Target<'chat'>).look('messages.page', { before, ...limitOf(options) }, signalOf(options))
+    const { messages, more } = await (target as Target<'chat'>).look('messages.page', { before, ...limitOf(options) }, { signal: options.signal })
     if (messages.length > 0) yield messages
     if (!more || messages[0] === undefined) return
     before = messages[0].id
@@ -27,7 +27,7 @@ export async function * olderMessages (target: Target<'meeting'> | Target<'chat'
 export async function * olderLines (target: Target<'meeting'>, options: PageOptions<number> = {}): AsyncGenerator<TranscriptLine[], void> {
   let before = options.before ?? null
   for (;;) {
-    const { buckets, has_more: more } = await target.look('transcript.page', { before, ...limitOf(options) }, signalOf(options))
+    const { buckets, has_more: more } = await target.look('transcript.page', { before, ...limitOf(options) }, { signal: options.signal })
     const lines = buckets.flatMap(bucket => bucket.lines)
     if (lines.length > 0) yield lines
     if (!more || buckets[0] === undefined) return
@@ -39,17 +39,13 @@ export async function * olderLines (target: Target<'meeting'>, options: PageOpti
 export async function * olderItems (target: Target<'user'>, options: PageOptions<string> = {}): AsyncGenerator<ListedItem[], void> {
   let before = options.before ?? null
   for (;;) {
-    const { items, more, cursor } = await target.look('user.list', { before, ...limitOf(options) }, signalOf(options))
+    const { items, more, cursor } = await target.look('user.list', { before, ...limitOf(options) }, { signal: options.signal })
     if (items.length > 0) yield items
     if (!more || cursor === null) return
     before = cursor
   }
 }
 
-function limitOf ({ limit }: { readonly limit?: number }): { limit?: number } {
+function limitOf ({ limit }: { readonly limit?: number | undefined }): { limit?: number } {
   return limit === undefined ? {} : { limit }
-}
-
-function signalOf ({ signal }: { readonly signal?: AbortSignal }): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal }
 }

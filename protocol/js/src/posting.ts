@@ -1,7 +1,7 @@
 /** The messages of one target, live: one's own writes show at once, and go if they are refused. */
 
 import type { AskOptions, Client } from './client.js'
-import type { Message, MessagePostedAs } from './generated/wire.js'
+import type { Message, MessagePostedAs, MessagesPage } from './generated/wire.js'
 import * as shown from './messages-shown.js'
 import type { MessagesShown, Part } from './messages-shown.js'
 import { View, type ViewShape } from './view.js'
@@ -11,16 +11,38 @@ export type Content = string | readonly Part[]
 
 /** How a message is posted. */
 export interface PostOptions extends AskOptions {
-  readonly replyTo?: number | null
+  readonly replyTo?: number | null | undefined
 }
 
 /** Live messages with optimistic writes. Close it. The constructor throws what `Client.follow` throws. */
 export class MessagesView extends View<MessagesShown> {
   readonly #client: Client
+  readonly #target: string
 
   constructor (client: Client, target: string) {
     super(client, target, shapeFor(client))
     this.#client = client
+    this.#target = target
+  }
+
+  /**
+   * Shows the page before the oldest message, too; nothing if there is none. What happens to those
+   * messages is shown from then on. Pressed twice, it is one page. Rejects as `Client.ask`; nothing has
+   * changed then.
+   */
+  async loadOlder (options: AskOptions = {}): Promise<void> {
+    await this.extend<MessagesPage>(
+      async ({ messages: [oldest], more }) => !more || oldest === undefined
+        ? { messages: [], more: false }
+        : await this.#client.call(this.#target, 'messages.page', { before: oldest.id }, { ...options, isRead: true }) as MessagesPage,
+      (now, page, asked, meanwhile) => {
+        // What has fallen off meanwhile is between the two.
+        const oldest = now.messages[0]?.id ?? Infinity
+        const older = [...page.messages, ...asked.messages.filter(({ id }) => id < oldest)]
+        const changes = meanwhile.filter(({ type }) => type !== 'message.posted')
+        const { messages } = changes.reduce(shown.reduceMessages, { messages: older, more: page.more, leaf: 0 })
+        return shown.preceded(now, messages, page.more)
+      })
   }
 
   /** Shows a message at once and posts it. Rejects as `Client.ask`; the message then shows no more. */

@@ -5,13 +5,15 @@
  */
 
 import { VIEW_LINGER_MS } from './limits.js'
-import type { Observable } from './observable.js'
+import { Listeners, type Observable } from './observable.js'
 
 /** What can be shared. */
 export interface Shareable<T> extends Observable<T> { close: () => void }
 
 interface Entry {
-  readonly view: Shareable<unknown>
+  view: Shareable<unknown>
+  readonly listeners: Listeners // Of this place, not of the view, which may be replaced.
+  forget: () => void // Listens to the view no more.
   watchers: number
   closing: ReturnType<typeof setTimeout> | undefined
 }
@@ -34,7 +36,7 @@ export class SharedViews {
         const entry = this.#entry(name, open)
         entry.watchers++
         clearTimeout(entry.closing)
-        const forget = entry.view.subscribe(listener)
+        const forget = entry.listeners.add(listener)
         let isWatching = true
         return () => {
           if (!isWatching) return
@@ -47,13 +49,16 @@ export class SharedViews {
     }
   }
 
-  /** Closes the view called `name`, and the next who asks opens it anew: for one that has ended. */
-  drop (name: string): void {
+  /** Puts a new view in the place of one that has ended, for everybody who watches. Throws what `open` throws. */
+  renew (name: string, open: () => Shareable<unknown>): void {
     const entry = this.#entries.get(name)
     if (entry === undefined) return
-    this.#entries.delete(name)
-    clearTimeout(entry.closing)
-    entry.view.close()
+    const { view, forget } = entry
+    entry.view = open()
+    entry.forget = entry.view.subscribe(() => entry.listeners.tell())
+    forget()
+    view.close()
+    entry.listeners.tell()
   }
 
   /** Closes every view for good; those that are still watched show what they showed last. */
@@ -68,7 +73,9 @@ export class SharedViews {
   #entry (name: string, open: () => Shareable<unknown>): Entry {
     let entry = this.#entries.get(name)
     if (entry === undefined) {
-      entry = { view: open(), watchers: 0, closing: undefined }
+      const view = open()
+      const listeners = new Listeners()
+      entry = { view, listeners, forget: view.subscribe(() => listeners.tell()), watchers: 0, closing: undefined }
       this.#entries.set(name, entry)
       this.#letGo(name, entry) // Whoever looked may never watch.
     }

@@ -9,7 +9,7 @@ import type { ChunkAdded, TranscriptLine, TranscriptSnapshot } from './generated
 import type { EventItem, SnapshotItem } from './items.js'
 import { BUCKET_PARTS_MAX, LINES_SHOWN_MAX } from './limits.js'
 
-/** The newest lines, at most `LINES_SHOWN_MAX`; `before`: where to page to older ones, null: none. */
+/** The newest lines: `LINES_SHOWN_MAX`, or as many as were paged to; `before`: where to page to older ones, null: none. */
 export interface TranscriptShown {
   readonly lines: readonly TranscriptLine[]
   readonly watermarkMs: number
@@ -28,8 +28,8 @@ export function reduceTranscript (shown: TranscriptShown, event: EventItem): Tra
   const line: TranscriptLine = { ...(event.data as unknown as ChunkAdded), seq: event.seq }
   const lines = put(shown.lines, line)
   const watermarkMs = Math.max(shown.watermarkMs, line.end_ms)
-  if (lines.length <= LINES_SHOWN_MAX) return { ...shown, lines, watermarkMs }
-  const kept = lines.slice(-LINES_SHOWN_MAX)
+  if (lines.length <= Math.max(LINES_SHOWN_MAX, shown.lines.length)) return { ...shown, lines, watermarkMs }
+  const kept = lines.slice(1)
   // Pages begin at whole buckets: the one that the cut goes through is paged to again.
   return { lines: kept, watermarkMs, before: ((kept[0] as TranscriptLine).bucket + 1) * BUCKET_PARTS_MAX }
 }

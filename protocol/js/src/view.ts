@@ -1,8 +1,9 @@
 /** A live state with optimistic writes: it follows a target, and tells whoever shows it. */
 
 import type { AskOptions, Client } from './client.js'
-import type { SnapshotItem } from './items.js'
+import type { EventItem, SnapshotItem } from './items.js'
 import { LastingFollower } from './lasting.js'
+import { FOLLOW_BUFFER_EVENTS_MAX } from './limits.js'
 import { Listeners, type Observable } from './observable.js'
 import { type Mutation, OptimisticState, type Reduction } from './optimistic.js'
 
@@ -35,6 +36,8 @@ export class View<S> implements Observable<Shown<S>> {
   readonly #listeners = new Listeners()
   #end: { readonly error: Error | null } | null = null
   #shown: Shown<S> | null = null
+  #extending: Promise<void> | null = null
+  #meanwhile: EventItem[] | null = null // Since the past is being read; null: it must be read anew.
 
   constructor (client: Client, target: string, shape: ViewShape<S>) {
     this.#client = client
@@ -91,6 +94,38 @@ export class View<S> implements Observable<Shown<S>> {
     }
   }
 
+  /**
+   * Puts more of the past under what is shown. `read` asks for what is before the history that it is
+   * given; `join` returns the history `now` with it, to which it applies what happened `meanwhile`: the
+   * page may have it or not. Asked twice, it happens once. Rejects as `read`; nothing has changed then.
+   */
+  protected async extend<P> (
+    read: (history: S) => Promise<P>, join: (now: S, page: P, asked: S, meanwhile: readonly EventItem[]) => S
+  ): Promise<void> {
+    this.#extending ??= this.#extend(read, join).finally(() => { this.#extending = null })
+    await this.#extending
+  }
+
+  async #extend<P> (
+    read: (history: S) => Promise<P>, join: (now: S, page: P, asked: S, meanwhile: readonly EventItem[]) => S
+  ): Promise<void> {
+    await this.when(() => true)
+    for (;;) {
+      const meanwhile: EventItem[] = []
+      this.#meanwhile = meanwhile
+      const asked = this.#core.history as S
+      const page = await read(asked)
+      if (this.#meanwhile !== meanwhile) continue // History has started over: the page is not before it.
+      this.#meanwhile = null
+      this.#core.extend(join(this.#core.history as S, page, asked, meanwhile))
+      return this.#changed()
+    }
+  }
+
+  #note (event: EventItem): void {
+    if (this.#meanwhile !== null && this.#meanwhile.push(event) > FOLLOW_BUFFER_EVENTS_MAX) this.#meanwhile = null
+  }
+
   /** Stops following; the state stays as it is. Harmless when repeated. */
   close (): void {
     this.#follower.close()
@@ -103,8 +138,13 @@ export class View<S> implements Observable<Shown<S>> {
         const items = await this.#follower.batch()
         if (items.length === 0 || this.#end !== null) return
         for (const item of items) { // All that came at one time, before anybody looks.
-          if (item.kind === 'snapshot') this.#core.reset(this.#shape.load(item.topics), item.epoch, item.seq)
-          else if (item.kind === 'event') this.#core.event(item)
+          if (item.kind === 'snapshot') {
+            this.#core.reset(this.#shape.load(item.topics), item.epoch, item.seq)
+            this.#meanwhile = null
+          } else if (item.kind === 'event') {
+            this.#core.event(item)
+            this.#note(item)
+          }
         }
         const { cursor } = this.#follower
         if (cursor !== null && cursor.epoch === this.#core.epoch) this.#core.reach(cursor.seq)

@@ -167,3 +167,26 @@ it('[JS7.6] a shared view is opened once, and closed some time after the last ha
   expect(store.getSnapshot()).toMatchObject({ status: 'waiting' }) // Opened anew.
   shared.close()
 })
+
+it('[JS7.9] a shared view that has ended is replaced for everybody who watches it', async () => {
+  const server = new WireServer()
+  const client = open(server)
+  const shared = new SharedViews()
+  const opening = (): View<Words> => new View(client, 'log:1', SHAPE)
+  const store = shared.store('log', opening)
+  const seen: string[] = []
+  const forget = store.subscribe(() => seen.push(`${store.getSnapshot().status} ${store.getSnapshot().state?.length}`))
+  await pass()
+  server.connections[0]!.send({ t: 'ended', ref: server.messages('subscribe').at(-1)!.ref, target: 'log:1', code: 'permission_denied', message: '', retryable: false })
+  server.connections[0]!.subscriptions.clear()
+  await pass()
+  const old = shared.get('log', opening)
+  shared.renew('log', opening)
+  await pass()
+  await Promise.all([client.call('log:1', 'add', { n: 1 }), pass()])
+  expect(seen).toEqual(['live 0', 'ended 0', 'waiting undefined', 'live 0', 'live 1'])
+  forget()
+  await pass(5_000)
+  expect([old.getSnapshot().status, server.connections[0]!.subscriptions.size]).toEqual(['ended', 0])
+  shared.close()
+})

@@ -2,11 +2,9 @@
 
 import type {
   AskOptions, Chat, Connection, Content, Meeting, MeetingShown, MessagesView, Participant, PostOptions, Present,
-  Shown, ShownMessage, Target, TranscriptLine, ViewShape
+  Shown, ShownMessage, Target, TranscriptLine, TranscriptView, ViewShape
 } from '@collab/client'
-import { olderLines, olderMessages } from '@collab/client'
-import { useEffect, useId, useMemo } from 'react'
-import { idOf, inFront, segmentOf, useOlder } from './paging.js'
+import { useCallback, useEffect, useId, useMemo } from 'react'
 import { useCollab, useObservable, useShared } from './providing.js'
 
 const NONE: readonly never[] = []
@@ -49,13 +47,13 @@ export function useMeeting (key: string): MeetingNow {
 export interface ChatNow {
   readonly status: Shown<unknown>['status']
   readonly error: Error | null
-  /** Ascending; own ones at once (`isPending`). */
+  /** Ascending; own ones at once (`isPending`). All of them are live, also those that `loadOlder` brought. */
   readonly messages: readonly ShownMessage[]
   /** Own writes that the server has not confirmed. */
   readonly pending: number
   /** There are older ones: `loadOlder`. */
   readonly hasOlder: boolean
-  /** Puts the next page in front. Rejects as `Client.ask`; nothing has changed then. */
+  /** Puts the next page in front, for everybody who shows this chat. Rejects as `Client.ask`; nothing has changed then. */
   readonly loadOlder: () => Promise<void>
   readonly post: (content: Content, options?: PostOptions) => Promise<{ readonly id: number }>
   readonly edit: (id: number, content: Content, options?: AskOptions) => Promise<void>
@@ -73,10 +71,8 @@ export function useChat (name: `chat:${string}` | `meeting:${string}`): ChatNow 
   const open = (): MessagesView => target.messages()
   const shown = useShared(`${name}#messages`, open)
   const view = (): MessagesView => collab.shared.get(`${name}#messages`, open)
-  const first = shown.state?.messages[0]?.id ?? null
-  const newest = shown.state?.messages ?? NONE
-  const older = useOlder<ShownMessage>(name, idOf, newest, () => olderMessages(target, { before: first }))
   const does = useMemo(() => ({
+    loadOlder: async () => { await view().loadOlder() },
     post: async (content: Content, options?: PostOptions) => await view().post(content, options),
     edit: async (id: number, content: Content, options?: AskOptions) => { await view().edit(id, content, options) },
     remove: async (id: number, options?: AskOptions) => { await view().delete(id, options) },
@@ -85,10 +81,9 @@ export function useChat (name: `chat:${string}` | `meeting:${string}`): ChatNow 
   return {
     status: shown.status,
     error: shown.error,
-    messages: inFront(older.items, newest, idOf),
+    messages: shown.state?.messages ?? NONE,
     pending: shown.pending,
-    hasOlder: !older.isWhole && (shown.state?.more ?? false),
-    loadOlder: older.load,
+    hasOlder: shown.state?.more ?? false,
     ...does
   }
 }
@@ -108,16 +103,16 @@ export interface TranscriptNow {
 export function useTranscript (key: string): TranscriptNow {
   const collab = useCollab()
   const target = useMemo(() => collab.meeting(key), [collab, key])
-  const { status, error, state } = useShared(`${target.name}#transcript`, () => target.transcript())
-  const before = state?.before ?? null
-  const newest = state?.lines ?? NONE
-  const older = useOlder<TranscriptLine>(target.name, segmentOf, newest, () => olderLines(target, { before }))
+  const shared = `${target.name}#transcript`
+  const open = (): TranscriptView => target.transcript()
+  const { status, error, state } = useShared(shared, open)
+  const loadOlder = useCallback(async () => { await collab.shared.get(shared, open).loadOlder() }, [collab, shared])
   return {
     status,
     error,
-    lines: inFront(older.items, newest, segmentOf),
-    hasOlder: !older.isWhole && before !== null,
-    loadOlder: older.load
+    lines: state?.lines ?? NONE,
+    hasOlder: state !== null && state.before !== null,
+    loadOlder
   }
 }
 

@@ -6,7 +6,7 @@ import { type ReactElement, StrictMode } from 'react'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Collab, connect, textOf, type ViewShape } from '@collab/client'
-import { CollabProvider, useChat, useCollab, useConnection, useLive, useMeeting, usePresence, useTranscript } from '@collab/react'
+import { type ChatNow, CollabProvider, useChat, useCollab, useConnection, useLive, useMeeting, usePresence, useTranscript } from '@collab/react'
 import { Served } from '../../test/served.js'
 
 let served: Served
@@ -119,6 +119,50 @@ it('[JS8.5] a page that changes keeps what it showed; what nobody shows is close
   expect(collab.shared.get('meeting:react-shared#messages', () => { throw new Error('opened anew') })).toBe(view)
   second.unmount()
   await waitFor(() => expect(view.getSnapshot().status).toBe('ended'), WITHIN)
+})
+
+it('[JS8.6] what is older is as live as the rest, and a page of another chat stays out', async () => {
+  const collab = open('ann')
+  const post = async (key: string): Promise<void> => {
+    await Promise.all(Array.from({ length: 120 }, async (_, n) => { await collab.meeting(key).do('messages.post', { text: `${key} ${n}` }) }))
+  }
+  await Promise.all([post('react-one'), post('react-two')])
+  let chat: ChatNow
+  function Chat ({ name }: { readonly name: `meeting:${string}` }): null {
+    chat = useChat(name)
+    return null
+  }
+  const texts = (): string[] => chat.messages.map(textOf)
+  const all = (key: string): string[] => Array.from({ length: 120 }, (_, n) => `${key} ${n}`)
+  const page = show(collab, <Chat name="meeting:react-one" />)
+  await waitFor(() => expect(chat.hasOlder).toBe(true), WITHIN)
+  while (chat!.hasOlder) await act(async () => { await chat.loadOlder() })
+  expect(texts()).toEqual(all('react-one'))
+  const [first, second] = chat!.messages
+  const bob = open('bob').meeting('react-one')
+  await bob.do('messages.react', { id: second!.id, emoji: '👍' })
+  await act(async () => { await chat.edit(second!.id, 'edited') })
+  await collab.meeting('react-one').do('messages.delete', { id: first!.id })
+  await waitFor(() => expect(texts().slice(0, 2)).toEqual(['', 'edited']), WITHIN)
+  expect([chat!.messages[0]!.is_deleted, chat!.messages[1]!.reactions]).toEqual([true, { '👍': ['bob'] }])
+  const { ask } = collab.client
+  let release = (): void => {}
+  const held = new Promise<void>(resolve => { release = resolve })
+  collab.client.ask = async (...args) => { // The page of the first chat comes last.
+    const answer = await ask.apply(collab.client, args)
+    if (args[0] === 'meeting:react-two') await held
+    return answer
+  }
+  page.rerender(<StrictMode><CollabProvider collab={collab}><Chat name="meeting:react-two" /></CollabProvider></StrictMode>)
+  await waitFor(() => expect(texts().at(-1)).toBe('react-two 119'), WITHIN)
+  const loading = chat!.loadOlder()
+  page.rerender(<StrictMode><CollabProvider collab={collab}><Chat name="meeting:react-one" /></CollabProvider></StrictMode>)
+  release()
+  await act(async () => { await loading })
+  expect(texts().slice(1)).toEqual(['edited', ...all('react-one').slice(2)])
+  page.rerender(<StrictMode><CollabProvider collab={collab}><Chat name="meeting:react-two" /></CollabProvider></StrictMode>)
+  while (chat!.hasOlder) await act(async () => { await chat.loadOlder() })
+  expect(texts()).toEqual(all('react-two'))
 })
 
 it('[JS8.6] what is older is put in front, page by page', async () => {

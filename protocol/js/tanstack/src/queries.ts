@@ -177,7 +177,7 @@ export class CollabQueries {
   async #follow<S> (name: string, open: () => Observable<Shown<S>> & { close: () => void }, signal: AbortSignal): Promise<S> {
     const key = ['collab', name]
     const { shared } = this.#collab
-    if (shared.get(name, open).getSnapshot().status === 'ended') shared.drop(name)
+    if (shared.get(name, open).getSnapshot().status === 'ended') shared.renew(name, open)
     return await this.#bridges.follow(key, shared.store(name, open), signal)
   }
 
