@@ -161,7 +161,8 @@ export class Keeper {
   }
 
   #linkUp (welcome: WelcomeMessage): void {
-    this.status.set({ phase: 'live', trouble: null, userId: welcome.user, sessionId: welcome.session })
+    const clockAheadMs = Date.now() - welcome.now_ms
+    this.status.set({ phase: 'live', trouble: null, userId: welcome.user, sessionId: welcome.session, clockAheadMs })
     this.feeds.linkUp()
     const { tokens } = this.#parts
     if (welcome.expires_at_ms != null && tokens.isCallable) {

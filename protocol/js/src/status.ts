@@ -17,6 +17,11 @@ export interface Connection {
   readonly unsent: number
   /** The newest round trip of a ping; null while there was none on this connection. */
   readonly latencyMs: number | null
+  /**
+   * How far this machine's clock was ahead of the server's at the newest welcome, the way of the welcome
+   * included; null before the first.
+   */
+  readonly clockAheadMs: number | null
   /** Why the newest attempt failed or the newest connection ended; null while all is well. */
   readonly trouble: string | null
   /** Who the server says we are; null before the first welcome. */
@@ -35,7 +40,7 @@ export class Status implements Observable<Connection> {
   readonly #feeds: Feeds
   readonly #listeners = new Listeners()
   #facts: Facts = {
-    phase: 'connecting', latencyMs: null, trouble: null, userId: null, sessionId: null, failure: null
+    phase: 'connecting', latencyMs: null, clockAheadMs: null, trouble: null, userId: null, sessionId: null, failure: null
   }
 
   #snapshot: Connection | null = null

@@ -94,9 +94,13 @@ it.each(SEEDS)('[JS3.3] followers see exactly the log, whatever breaks (seed %i)
 
 it('[JS3.4] a ping keeps an idle connection and measures it; a silent server is left', async () => {
   const server = new WireServer()
+  const openedAtMs = Date.now()
   const client = open(server)
   await pass()
   expect(client.connection.getSnapshot().latencyMs).toBe(2)
+  const { clockAheadMs } = client.connection.getSnapshot() // Of a server whose clock says 0.
+  expect(clockAheadMs).toBeGreaterThanOrEqual(openedAtMs)
+  expect(clockAheadMs).toBeLessThanOrEqual(Date.now())
   await pass(60_000)
   expect(server.messages('ping').length).toBeGreaterThanOrEqual(4)
   expect(server.attempts).toHaveLength(1)

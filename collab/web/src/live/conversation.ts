@@ -4,7 +4,7 @@ import { type Client, type EventItem, loadMessages, type MessagesShown, newKey, 
 import type { MessagesPage } from "@collab/client/wire";
 import { Store } from "../store";
 import { reasonOf } from "../words";
-import { joined, NO_MESSAGES, withOlder } from "./messages";
+import { joined, NO_MESSAGES, withPage } from "./messages";
 import { handBack } from "./unkept";
 
 /** One of our own that history does not hold yet. */
@@ -25,10 +25,14 @@ export class Conversation {
   readonly messages = new Store<MessagesShown>(NO_MESSAGES);
   readonly pending = new Store<readonly Pending[]>([]);
   readonly isPaging = new Store(false);
-  /** Why the newest reaction was not taken; empty: it was. */
+  /** Why the newest reaction or page did not come to be; empty: it did. */
   readonly problem = new Store("");
   readonly target: string;
   readonly #client: Client;
+  /** What was told of messages while a page was under way. */
+  #whilePaging: EventItem[] | null = null;
+  /** The first message of a snapshot that came meanwhile: what is before it is to be asked for again. */
+  #stale: number | undefined;
   #isShown = false;
 
   constructor(client: Client, target: string) {
@@ -46,12 +50,15 @@ export class Conversation {
   }
 
   load(topics: SnapshotItem["topics"]): void {
-    this.messages.update((held) => joined(held, loadMessages(topics)));
+    const fresh = loadMessages(topics);
+    this.messages.update((held) => joined(held, fresh));
     this.#settle();
+    void this.#pageAgain(fresh.messages[0]?.id);
   }
 
   take(event: EventItem): void {
     this.messages.update((held) => reduceMessages(held, event));
+    if (event.type !== "message.posted") this.#whilePaging?.push(event);
     if (event.type === "message.posted") this.#settle();
   }
 
@@ -87,15 +94,43 @@ export class Conversation {
   async pageBack(): Promise<void> {
     const { messages, more } = this.messages.value;
     const first = messages[0];
-    if (!more || !first || this.isPaging.value) return;
+    if (!more || !first || this.#whilePaging) return;
     this.isPaging.set(true);
-    try {
-      const args = { before: first.id, limit: PAGE };
-      const page = (await this.#client.call(this.target, "messages.page", args, { isRead: true })) as unknown as MessagesPage;
-      this.messages.update((held) => withOlder(held, page.messages, page.more));
-    } finally {
-      this.isPaging.set(false);
+    await this.#page(first.id, () => false);
+    this.isPaging.set(false);
+  }
+
+  /** What was paged back may have changed while nobody told us: asks for it again, page by page. */
+  async #pageAgain(fresh: number | undefined): Promise<void> {
+    if (this.#whilePaging) {
+      this.#stale = fresh; // When the pages under way are here.
+      return;
     }
+    this.#stale = undefined;
+    const hasOlder = (before: number): boolean => this.messages.value.messages.findIndex(({ id }) => id === before) > 0;
+    if (fresh !== undefined && hasOlder(fresh)) await this.#page(fresh, hasOlder);
+  }
+
+  /** Fetches the page before a message, and those before it as long as `goesOn` says so of their first. */
+  async #page(from: number, goesOn: (first: number) => boolean): Promise<void> {
+    this.problem.set("");
+    try {
+      for (let before: number | null = from; before !== null; ) {
+        const meanwhile: EventItem[] = (this.#whilePaging = []);
+        const at: number = before;
+        const options = { isRead: true };
+        const page = (await this.#client.call(this.target, "messages.page", { before: at, limit: PAGE }, options)) as unknown as MessagesPage;
+        // The page may be older than what was told since.
+        this.messages.update((held) => meanwhile.reduce(reduceMessages, withPage(held, at, page.messages, page.more)));
+        const first = page.messages[0]?.id;
+        before = first !== undefined && goesOn(first) ? first : null;
+      }
+    } catch (error) {
+      this.problem.set(`Older messages could not be fetched: ${reasonOf(error)}`); // Scrolling asks again.
+    } finally {
+      this.#whilePaging = null;
+    }
+    if (this.#stale !== undefined) void this.#pageAgain(this.#stale);
   }
 
   async #send({ key, text, replyTo }: Pending): Promise<void> {

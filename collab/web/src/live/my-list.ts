@@ -10,10 +10,10 @@ export interface MyItems extends ListShown {
   readonly problem: string;
 }
 
-const NOTHING: MyItems = { items: [], cursor: null, isLoaded: false, problem: "" };
+export const NOTHING_LISTED: MyItems = { items: [], cursor: null, isLoaded: false, problem: "" };
 
 export class MyList {
-  readonly items = new Store<MyItems>(NOTHING);
+  readonly items = new Store<MyItems>(NOTHING_LISTED);
   readonly #client: Client;
   readonly #target: string;
   readonly #leaving = new AbortController();
@@ -36,7 +36,13 @@ export class MyList {
   }
 
   async pin(item: ListedItem): Promise<void> {
-    await this.#client.call(this.#target, "user.pin", { target: item.target, on: item.pinned_ms === null });
+    const args = { target: item.target, on: item.pinned_ms === null };
+    try {
+      await this.#client.call(this.#target, "user.pin", args);
+      this.items.update((held) => ({ ...held, problem: "" }));
+    } catch (error) {
+      this.items.update((held) => ({ ...held, problem: `"${item.title}" is as it was: ${reasonOf(error)}` }));
+    }
   }
 
   async #follow(): Promise<void> {

@@ -25,6 +25,8 @@ export class Room {
   /** What it is and who is in it; nobody is known before one is in oneself. */
   readonly meeting = new Store<MeetingShown | null>(null);
   readonly transcript = new Store<Transcript>(NOTHING_SAID);
+  /** Why the newest page of the transcript did not come; empty: it did. */
+  readonly pagingProblem = new Store("");
   /** How many connections each person is here with. */
   readonly present = new Store<ReadonlyMap<string, number>>(new Map());
   /** Grows whenever the meeting is followed anew, with other rights: the notes are opened anew then. */
@@ -64,11 +66,14 @@ export class Room {
     const { before } = this.transcript.value;
     if (before === null || this.#isPaging) return;
     this.#isPaging = true;
+    this.pagingProblem.set("");
     try {
       const page = (await this.client.call(this.target, "transcript.page", { before }, { isRead: true })) as unknown as TranscriptPage;
       const lines = page.buckets.flatMap((bucket) => bucket.lines);
       this.#log.prepend(lines, page.has_more && page.buckets[0] ? page.buckets[0].position : null);
       this.transcript.set(this.#log.transcript());
+    } catch (error) {
+      this.pagingProblem.set(`Earlier lines could not be fetched: ${reasonOf(error)}`); // Scrolling asks again.
     } finally {
       this.#isPaging = false;
     }

@@ -3,6 +3,7 @@
 
 import { type Client, newKey } from "@collab/client";
 import { Store } from "../store";
+import { serverNow } from "./server-clock";
 import { reasonOf } from "../words";
 
 export type Speaking = "silent" | "listening" | "sample";
@@ -105,7 +106,7 @@ export class Speech {
 
   #say(text: string, isFinal: boolean): void {
     if (!text) return;
-    const now = Math.max(0, Date.now() - this.#startedMs);
+    const now = Math.max(0, serverNow(this.#client) - this.#startedMs);
     if (this.#revision === 0) this.#beganMs = now;
     const chunk = {
       provider: this.#provider,

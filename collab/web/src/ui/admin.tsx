@@ -1,17 +1,20 @@
-import type { ComponentChildren, JSX } from "preact";
+import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { MyList, NOTHING_LISTED } from "../live/my-list";
 import { figure, type Overview, OverviewWatch, rate, type Seen } from "../live/overview";
 import type { Session } from "../live/session";
 import { pathOf } from "../place";
 import { Store, useStore } from "../store";
 import { exactTime } from "../words";
-import { ConnectionPill } from "./bits";
-import { Icon } from "./icons";
-import { ThemeButton } from "./theme";
 import { Waiting } from "./waiting";
+import { ConnectionPill, Heading } from "./bits";
+import { Audit } from "./audit";
+import { Icon } from "./icons";
+import { atMostMs, milliseconds, Numbers, shown, size, Table } from "./tables";
+import { ThemeButton } from "./theme";
 
 const NOTHING_UNSAVED = new Store(0);
-const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1, notation: "compact" });
+const NO_ITEMS = new Store(NOTHING_LISTED);
 
 /** The server from above, for those who run it. */
 export function AdminPage({ session }: { session: Session }): JSX.Element {
@@ -26,28 +29,33 @@ export function AdminPage({ session }: { session: Session }): JSX.Element {
     <div class="home">
       <header class="bar">
         <a class="button-plain button-icon back" href="/" aria-label="To my meetings and chats"><Icon name="back" /></a>
-        <p class="brand grow"><span class="lamp" aria-hidden="true" />collab</p>
+        <p class="brand grow"><span class="lamp" aria-hidden="true" /><span class="clip">collab</span></p>
         <ConnectionPill client={session.client} unsaved={NOTHING_UNSAVED} />
         <ThemeButton />
       </header>
-      {watch === null ? <Waiting words="Looking …" /> : <Board watch={watch} />}
+      {watch === null ? <Waiting words="Looking …" /> : <Board watch={watch} session={session} />}
     </div>
   );
 }
 
-function Board({ watch }: { watch: OverviewWatch }): JSX.Element {
+function Board({ watch, session }: { watch: OverviewWatch; session: Session }): JSX.Element {
   const seen = useStore(watch.seen);
   const { newest, problem } = seen;
   return (
     <main class="admin-main">
-      <h1>The server now</h1>
+      <Heading>The server now</Heading>
       {problem && <p class="problem" role="alert">{problem}</p>}
       {newest && (
         <>
           <Cards seen={seen} newest={newest} />
-          <Watched newest={newest} />
+          <Watched newest={newest} session={session} />
           <Connections newest={newest} />
           <Recent newest={newest} />
+          <Audit client={session.client} />
+          <div class="tables">
+            <Actors newest={newest} />
+            <Journal newest={newest} />
+          </div>
         </>
       )}
     </main>
@@ -64,8 +72,8 @@ function Cards({ seen, newest }: { seen: Seen; newest: Overview }): JSX.Element 
     ["Messages in /s", perSecond("collab_wire_messages_in")],
     ["Frames out /s", perSecond("collab_wire_frames_out")],
     ["Commits /s", perSecond("collab_store_commits")],
-    ["Call, median", milliseconds(newest.latency_ms["0.5"])],
-    ["Call, 99 of 100", milliseconds(newest.latency_ms["0.99"])],
+    ["Call, median", atMostMs(newest.latency_ms["0.5"])],
+    ["Call, 99 of 100", atMostMs(newest.latency_ms["0.99"])],
     ["Waiting to be sent", bytes("collab_outbox_bytes")],
     ["Lagging now", shown(figure(newest, "collab_subscriptions_lagging"))],
     ["Slow clients let go", shown(figure(newest, "collab_wire_slow_consumers"))],
@@ -82,14 +90,16 @@ function Cards({ seen, newest }: { seen: Seen; newest: Overview }): JSX.Element 
   );
 }
 
-function Watched({ newest }: { newest: Overview }): JSX.Element {
+function Watched({ newest, session }: { newest: Overview; session: Session }): JSX.Element {
+  const titles = useMyTitles(session);
   return (
-    <Table title="What is followed" head={["Target"]} numbers={["People", "Followers"]} isEmpty={newest.watched.length === 0}>
+    <Table title="What is followed" head={["Target", "Title, where one is in it"]} numbers={["People", "Followers"]} isEmpty={newest.watched.length === 0}>
       {newest.watched.map((one) => {
         const path = pathOf(one.target);
         return (
           <tr key={one.target}>
             <td>{path ? <a href={path}>{one.target}</a> : one.target}</td>
+            <td dir="auto">{titles.get(one.target) ?? ""}</td>
             <td class="number">{one.people}</td>
             <td class="number">{one.followers}</td>
           </tr>
@@ -133,40 +143,45 @@ function Recent({ newest }: { newest: Overview }): JSX.Element {
   );
 }
 
-function Table(props: { title: string; head: readonly string[]; numbers?: readonly string[]; isEmpty: boolean; children: ComponentChildren }): JSX.Element {
+function Actors({ newest }: { newest: Overview }): JSX.Element {
+  const ofKinds = newest.figures
+    .filter((one) => one.name === "collab_actors_of_kind" && one.value > 0)
+    .map((one) => [one.labels["kind"] ?? "", shown(one.value)] as const);
   return (
-    <section aria-label={props.title}>
-      <h2 class="table-title">{props.title}</h2>
-      {props.isEmpty
-        ? <p class="quiet">None.</p>
-        : (
-          <div class="table-place" tabIndex={0} role="region" aria-label={props.title}>
-            <table>
-              <thead>
-                <tr>
-                  {props.head.map((name) => <th key={name} scope="col">{name}</th>)}
-                  {props.numbers?.map((name) => <th key={name} scope="col" class="number">{name}</th>)}
-                </tr>
-              </thead>
-              <tbody>{props.children}</tbody>
-            </table>
-          </div>
-        )}
-    </section>
+    <Numbers
+      title="Actors in memory"
+      rows={[
+        ...ofKinds,
+        ["Brought to life since the start", shown(figure(newest, "collab_actors_activations"))],
+        ["Commands", shown(figure(newest, "collab_actors_commands"))],
+        ["Refused", shown(figure(newest, "collab_actors_refused"))],
+        ["Crashes", shown(figure(newest, "collab_actors_crashes"))],
+      ]}
+    />
   );
 }
 
-function shown(value: number | null): string {
-  return value === null ? "–" : NUMBER.format(value);
+function Journal({ newest }: { newest: Overview }): JSX.Element {
+  const commits = newest.figures.filter((one) => one.name === "collab_store_commit_seconds");
+  const rows: (readonly [string, string])[] = [
+    ["Records", shown(figure(newest, "collab_store_rows"))],
+    ["In them", size(figure(newest, "collab_store_payload_bytes"))],
+    ["Group commits", shown(figure(newest, "collab_store_commits"))],
+    ...commits.map((one) => [`Commit, ${Number(one.labels["quantile"]) * 100} of 100`, milliseconds(one.value * 1000)] as const),
+    ["In the tail", size(figure(newest, "collab_store_tail_bytes"))],
+    ["Buckets sealed", shown(figure(newest, "collab_store_buckets_sealed"))],
+  ];
+  return <Numbers title="Journal" rows={figure(newest, "collab_store_commits") === null ? [] : rows} />;
 }
 
-function milliseconds(value: number | null | undefined): string {
-  return value === null || value === undefined ? "–" : `≤ ${NUMBER.format(value)} ms`;
-}
-
-function size(bytes: number | null): string {
-  if (bytes === null) return "–";
-  const steps = ["B", "kB", "MB", "GB"];
-  const step = Math.min(steps.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  return `${NUMBER.format(bytes / 1000 ** step)} ${steps[step]}`;
+/** Titles are what people wrote, and operators see no more of that than others: only those of their own list. */
+function useMyTitles(session: Session): ReadonlyMap<string, string> {
+  const [list, setList] = useState<MyList | null>(null);
+  useEffect(() => {
+    const made = new MyList(session.client, session.user);
+    setList(made);
+    return () => made.close();
+  }, [session]);
+  const { items } = useStore(list?.items ?? NO_ITEMS);
+  return new Map(items.map((item) => [item.target, item.title]));
 }

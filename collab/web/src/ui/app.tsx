@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { type Session, signedIn } from "../live/session";
 import { place } from "../place";
 import { useStore } from "../store";
+import { Heading } from "./bits";
 import { Boundary, part } from "./faults";
 import { Home } from "./home";
 import { SignIn } from "./sign-in";
@@ -58,7 +59,7 @@ function View({ session }: { session: Session }): JSX.Element {
     case "nowhere":
       return (
         <main class="alone">
-          <h1>Nothing is here</h1>
+          <Heading>Nothing is here</Heading>
           <p class="quiet">Perhaps the link is not whole.</p>
           <p><a href="/">To my meetings and chats</a></p>
         </main>

@@ -99,3 +99,12 @@ export function Deed(props: {
     </>
   );
 }
+
+/** What a view is headed with. It takes the focus if nothing has it: what had it is gone, and readers begin here. */
+export function Heading(props: { children: ComponentChildren; class?: string }): JSX.Element {
+  const words = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (document.activeElement === document.body) words.current!.focus({ preventScroll: true });
+  }, []);
+  return <h1 ref={words} tabIndex={-1} dir="auto" class={props.class}>{props.children}</h1>;
+}

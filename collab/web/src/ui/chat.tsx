@@ -1,97 +1,77 @@
-import type { Chat, ChatAndRole } from "@collab/client/wire";
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Conversation } from "../live/conversation";
+import { ChatRoom } from "../live/chat-room";
 import type { Session } from "../live/session";
 import { Store, useStore } from "../store";
-import { codeOf, reasonOf } from "../words";
-import { Waiting } from "./app";
-import { ConnectionPill } from "./bits";
+import { ConnectionPill, Heading } from "./bits";
 import { Icon } from "./icons";
 import { InviteButton } from "./invite";
 import { MessagesPane } from "./messages";
+import { useReading } from "./reading";
 import { ThemeButton } from "./theme";
 
 const NOTHING_UNSAVED = new Store(0);
-
-interface Found {
-  chat: Chat | null;
-  role: string;
-  problem: string;
-}
+const SHUT: Readonly<Record<string, readonly [title: string, words: string]>> = {
+  permission_denied: ["You cannot see this chat", "Whoever it belongs to has not let you in, or the link is not whole."],
+  not_found: ["This chat is gone", "It was deleted."],
+};
 
 /** One chat: its messages, with paging back to the first. */
 export function ChatPage({ session, target }: { session: Session; target: string }): JSX.Element {
-  const [conversation] = useState(() => new Conversation(session.client, target));
-  const [found, setFound] = useState<Found>({ chat: null, role: "", problem: "" });
+  const [room, setRoom] = useState<ChatRoom | null>(null);
   useEffect(() => {
-    const leaving = new AbortController();
-    void follow(session, target, conversation, leaving.signal, setFound);
-    return () => leaving.abort();
-  }, [session, target, conversation]);
-  const { messages } = useStore(conversation.messages);
+    const made = new ChatRoom(session.client, target, session.user);
+    setRoom(made);
+    return () => made.close();
+  }, [session, target]);
+  return room === null ? <Frame session={session} title={null} /> : <ChatView session={session} room={room} />;
+}
+
+function ChatView({ session, room }: { session: Session; room: ChatRoom }): JSX.Element {
+  const now = useStore(room.now);
+  const title = now.is === "here" ? now.chat.title || "Chat" : null;
+  useReading(session, room.target, room.conversation);
   useEffect(() => {
-    const newest = messages.at(-1);
-    if (newest === undefined || document.visibilityState !== "visible") return;
-    const args = { target, message_id: newest.id };
-    session.client.call(`user:${session.user}`, "user.read", args).catch(() => undefined); // Not listed yet.
-  }, [session, target, messages]);
-  if (found.problem) {
+    document.title = `${title ?? "Chat"} · collab`;
+  }, [title]);
+  if (now.is === "shut") {
+    const [heading, words] = SHUT[now.code] ?? ["The chat cannot be opened", `The server says: ${now.reason}`];
     return (
       <main class="alone">
-        <h1>You cannot see this chat</h1>
-        <p class="quiet" role="alert">{found.problem}</p>
+        <Heading>{heading}</Heading>
+        <p class="quiet" role="alert">{words}</p>
         <p><a href="/">To my meetings and chats</a></p>
       </main>
     );
   }
-  if (found.chat === null) return <Waiting words="Opening the chat …" />;
+  if (now.is === "opening") return <Frame session={session} title={null} />;
+  const invite = <InviteButton kind="chat" roles={["editor", "viewer"]} invite={now.role === "owner" ? (who, role) => room.add(who, role) : null} />;
+  return (
+    <Frame session={session} title={title} deeds={invite}>
+      <MessagesPane
+        client={session.client} user={session.user} conversation={room.conversation}
+        mayPost={now.role === "owner" || now.role === "editor"} mayRemove={now.role === "owner"}
+      />
+    </Frame>
+  );
+}
+
+/** What stands around a chat; without a title it is being opened. */
+function Frame(props: { session: Session; title: string | null; deeds?: ComponentChildren; children?: ComponentChildren }): JSX.Element {
   return (
     <div class="chat">
       <header class="bar">
         <a class="button-plain button-icon back" href="/" aria-label="To my meetings and chats"><Icon name="back" /></a>
-        <h1 class="grow clip room-title">{found.chat.title || "Chat"}</h1>
-        <ConnectionPill client={session.client} unsaved={NOTHING_UNSAVED} />
-        <InviteButton
-          kind="chat" roles={["editor", "viewer"]}
-          invite={found.role === "owner" ? (userId, role) => add(session, target, userId, role) : null}
-        />
+        {props.title === null
+          ? <span class="grow" />
+          : <Heading class="grow clip room-title">{props.title}</Heading>}
+        <ConnectionPill client={props.session.client} unsaved={NOTHING_UNSAVED} />
+        {props.deeds}
         <ThemeButton />
       </header>
       <main class="chat-main">
-        <MessagesPane
-          client={session.client} user={session.user} conversation={conversation}
-          mayPost={found.role === "owner" || found.role === "editor"} mayRemove={found.role === "owner"}
-        />
+        {props.title === null ? <p class="quiet pane-empty" role="status">Opening the chat …</p> : props.children}
       </main>
     </div>
   );
-}
-
-async function add(session: Session, target: string, userId: string, role: string): Promise<void> {
-  await session.client.call(target, "members.add", { user_id: userId, role });
-}
-
-async function follow(
-  session: Session, target: string, conversation: Conversation, signal: AbortSignal, show: (found: Found) => void,
-): Promise<void> {
-  try {
-    const got = (await session.client.call(target, "chat.get", {}, { isRead: true, signal })) as unknown as ChatAndRole;
-    let chat: Chat = got;
-    for await (const item of session.client.follow(target, ["state", "messages"], { signal })) {
-      if (item.kind === "snapshot") {
-        chat = item.topics["state"] as unknown as Chat;
-        conversation.load(item.topics);
-      } else if (item.kind === "event" && item.topic === "messages") {
-        conversation.take(item);
-        continue;
-      } else if (item.kind === "event") {
-        chat = { ...chat, ...item.data };
-      }
-      document.title = `${chat.title || "Chat"} · collab`;
-      show({ chat, role: got.role, problem: "" });
-    }
-  } catch (error) {
-    if (!signal.aborted) show({ chat: null, role: "", problem: `${reasonOf(error)} (${codeOf(error)})` });
-  }
 }

@@ -1,59 +1,61 @@
-import type { NotesMoment, NotesMoments, NotesThen } from "@collab/client";
+import type { Client, NotesMoment, NotesMoments, NotesThen } from "@collab/client";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Session } from "../live/session";
-import { count, exactTime, reasonOf } from "../words";
+import { count, exactTime, nameOf, reasonOf } from "../words";
 import { Deed, Mark } from "./bits";
 import { ROOT } from "../notes/root";
 
-const MOMENTS_MAX = 200;
+const MOMENTS_PER_PAGE = 50;
 const LOOK_AFTER_MS = 120; // While the slider moves, not every moment is fetched.
+
+interface Shown {
+  moments: readonly NotesMoment[];
+  /** There are earlier ones. */
+  more: boolean;
+  /** Which one is looked at. */
+  at: number;
+}
 
 /** What the notes were like: one moment after the other, and back to one of them. */
 export function HistoryPane(props: { session: Session; target: string; mayRestore: boolean; onClose: () => void }): JSX.Element {
   const { client } = props.session;
-  const [moments, setMoments] = useState<readonly NotesMoment[] | null>(null);
-  const [at, setAt] = useState(0);
-  const [then, setThen] = useState<NotesThen | null>(null);
+  const [shown, setShown] = useState<Shown | null>(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
-    client.call(props.target, "notes.moments", { limit: MOMENTS_MAX }, { isRead: true }).then((answer) => {
-      const found = (answer as unknown as NotesMoments).moments;
-      setMoments(found);
-      setAt(Math.max(0, found.length - 1));
-    }, (error: unknown) => setProblem(reasonOf(error)));
+    pageOf(client, props.target, null).then(
+      ({ moments, more }) => setShown({ moments, more, at: Math.max(0, moments.length - 1) }),
+      (error: unknown) => setProblem(reasonOf(error)),
+    );
   }, [client, props.target]);
-  const moment = moments?.[at];
-  useEffect(() => {
-    if (!moment) return undefined;
-    const leaving = new AbortController();
-    const timer = setTimeout(() => {
-      const options = { isRead: true, signal: leaving.signal };
-      client.call(props.target, "notes.at", { seq: moment.last_seq }, options).then(
-        (answer) => setThen(answer as unknown as NotesThen),
-        (error: unknown) => leaving.signal.aborted || setProblem(reasonOf(error)),
-      );
-    }, LOOK_AFTER_MS);
-    return () => {
-      clearTimeout(timer);
-      leaving.abort();
-    };
-  }, [client, props.target, moment]);
+  const moment = shown?.moments[shown.at];
+  const then = useThen(client, props.target, moment?.last_seq, setProblem);
+  const showEarlier = async (): Promise<void> => {
+    const before = shown!.moments[0]!.first_seq;
+    const { moments, more } = await pageOf(client, props.target, before);
+    setShown((held) => held && { moments: [...moments, ...held.moments], more, at: Math.max(0, moments.length - 1) });
+  };
   return (
     <div class="history">
       {problem && <p class="problem" role="alert">{problem}</p>}
-      {moments?.length === 0 && <p class="quiet">Nobody has written anything yet.</p>}
-      {moment && moments && (
+      {shown?.moments.length === 0 && <p class="quiet">Nobody has written anything yet.</p>}
+      {moment && shown && (
         <>
           <label for="moment" class="row">
             <Mark user={moment.by} />
-            <span>{moment.by}, {exactTime(moment.until_ms)} <span class="quiet">({count(moment.edits, "edit")})</span></span>
+            <span dir="auto">{nameOf(moment.by)}, {exactTime(moment.until_ms)} <span class="quiet">({count(moment.edits, "edit")})</span></span>
           </label>
           <input
-            id="moment" type="range" min={0} max={moments.length - 1} value={at} aria-valuetext={`${moment.by}, ${exactTime(moment.until_ms)}`}
-            onInput={(event) => setAt(Number(event.currentTarget.value))}
+            id="moment" type="range" min={0} max={shown.moments.length - 1} value={shown.at}
+            aria-valuetext={`${nameOf(moment.by)}, ${exactTime(moment.until_ms)}`}
+            onInput={(event) => setShown({ ...shown, at: Number(event.currentTarget.value) })}
           />
-          <pre class="then" tabIndex={0} aria-label="The notes as they were">{then?.text[ROOT] ?? ""}</pre>
+          <p class="row small quiet">
+            {shown.more
+              ? <Deed class="button-plain" act={showEarlier}>Show earlier ones</Deed>
+              : <span>From the beginning</span>}
+          </p>
+          <pre class="then" dir="auto" tabIndex={0} aria-label="The notes as they were">{then?.text[ROOT] ?? ""}</pre>
         </>
       )}
       <div class="dialog-foot">
@@ -69,4 +71,32 @@ export function HistoryPane(props: { session: Session; target: string; mayRestor
       </div>
     </div>
   );
+}
+
+async function pageOf(client: Client, target: string, before: number | null): Promise<NotesMoments> {
+  const args = { limit: MOMENTS_PER_PAGE, ...(before === null ? {} : { before }) };
+  return (await client.call(target, "notes.moments", args, { isRead: true })) as unknown as NotesMoments;
+}
+
+/** The notes as they were after an event; the ones before stay until these have come. */
+function useThen(client: Client, target: string, seq: number | undefined, onProblem: (words: string) => void): NotesThen | null {
+  const [then, setThen] = useState<NotesThen | null>(null);
+  useEffect(() => {
+    if (seq === undefined) return undefined;
+    const leaving = new AbortController();
+    const timer = setTimeout(() => {
+      client.call(target, "notes.at", { seq }, { isRead: true, signal: leaving.signal }).then(
+        (answer) => {
+          onProblem("");
+          setThen(answer as unknown as NotesThen);
+        },
+        (error: unknown) => leaving.signal.aborted || onProblem(reasonOf(error)),
+      );
+    }, LOOK_AFTER_MS);
+    return () => {
+      clearTimeout(timer);
+      leaving.abort();
+    };
+  }, [client, target, seq]);
+  return then;
 }

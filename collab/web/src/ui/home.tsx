@@ -1,12 +1,13 @@
 import type { ListedItem } from "@collab/client";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { runsTheServer } from "../live/allowed";
 import { MyList, shownItems } from "../live/my-list";
 import { leave, type Session } from "../live/session";
 import { go, pathOf } from "../place";
 import { Store, useStore } from "../store";
 import { count, nameOf, newKey, reasonOf, shortTime } from "../words";
-import { Ask, ConnectionPill, Deed, Mark } from "./bits";
+import { Ask, ConnectionPill, Deed, Heading, Mark } from "./bits";
 import { Icon } from "./icons";
 import { ThemeButton } from "./theme";
 
@@ -20,10 +21,11 @@ export function Home({ session }: { session: Session }): JSX.Element {
   useEffect(() => () => list.close(), [list]);
   const mine = useStore(list.items);
   const items = shownItems(mine.items);
+  const isOperator = useStore(runsTheServer(session));
   return (
     <div class="home">
       <header class="bar">
-        <p class="brand grow"><span class="lamp" aria-hidden="true" />collab</p>
+        <p class="brand grow"><span class="lamp" aria-hidden="true" /><span class="clip">collab</span></p>
         <ConnectionPill client={session.client} unsaved={NOTHING_UNSAVED} />
         <ThemeButton />
         <Mark user={session.user} />
@@ -45,7 +47,7 @@ export function Home({ session }: { session: Session }): JSX.Element {
         </section>
       </main>
       <footer class="home-foot small quiet">
-        <a href="/admin">The server</a>
+        {isOperator && <a href="/admin">The server</a>}
         <a href={document.documentElement.dataset["licences"]} target="_blank" rel="noreferrer">Licences of what this page contains</a>
       </footer>
     </div>
@@ -81,7 +83,7 @@ function Item({ item, list }: { item: ListedItem; list: MyList }): JSX.Element {
     <li class="item">
       <a class="grow row" href={path ?? "/"}>
         <span class={`pill ${item.status === "live" ? "pill-good" : ""}`}>{status}</span>
-        <span class="grow clip item-title">{item.title || item.target}</span>
+        <span class="grow clip item-title" dir="auto">{item.title || item.target}</span>
         {item.unread > 0 && <span class="unread"><span class="hidden-words">unread: </span>{item.unread}</span>}
         <time class="quiet small tabular" dateTime={new Date(item.at_ms).toISOString()}>{shortTime(item.at_ms)}</time>
       </a>
@@ -123,10 +125,10 @@ function Begin({ session }: { session: Session }): JSX.Element {
   };
   return (
     <form class="begin" onSubmit={submit}>
-      <h1>Good to see you, {nameOf(session.user)}</h1>
+      <Heading>Good to see you, {nameOf(session.user)}</Heading>
       <label for="title" class="quiet">What is it about?</label>
       <div class="begin-row">
-        <input id="title" class="grow" value={title} maxLength={200} placeholder="Lighthouse open day" onInput={(event) => setTitle(event.currentTarget.value)} />
+        <input id="title" class="grow" dir="auto" value={title} maxLength={200} placeholder="Lighthouse open day" onInput={(event) => setTitle(event.currentTarget.value)} />
         <button class="button-main" type="submit" disabled={isBusy}>New meeting</button>
         <button type="button" disabled={isBusy} onClick={() => void begin("chat")}>New chat</button>
       </div>

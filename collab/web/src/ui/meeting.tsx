@@ -1,15 +1,18 @@
+import type { Client } from "@collab/client";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Room } from "../live/room";
+import { serverNow } from "../live/server-clock";
 import type { Session } from "../live/session";
 import { Store, useStore } from "../store";
 import { duration } from "../words";
-import { ConnectionPill, Deed, Mark } from "./bits";
+import { ConnectionPill, Deed, Heading, Mark } from "./bits";
 import { Icon } from "./icons";
 import { InviteButton } from "./invite";
 import { MessagesPane } from "./messages";
 import { NotesPane } from "./notes";
 import { PeoplePane } from "./people";
+import { useReading } from "./reading";
 import { SpeakButtons } from "./speak";
 import { ThemeButton } from "./theme";
 import { TranscriptPane } from "./transcript";
@@ -47,7 +50,7 @@ function Door({ session, room }: { session: Session; room: Room }): JSX.Element 
     case "invited":
       return (
         <main class="alone">
-          <h1>{meeting?.meeting.title}</h1>
+          <Heading>{meeting?.meeting.title}</Heading>
           <p class="quiet">You are invited to this meeting.</p>
           <p><Deed class="button-main" act={() => room.join()}>Join</Deed></p>
           <p><a href="/">To my meetings and chats</a></p>
@@ -63,7 +66,7 @@ function Door({ session, room }: { session: Session; room: Room }): JSX.Element 
 function Closed({ title, words }: { title: string; words: string }): JSX.Element {
   return (
     <main class="alone">
-      <h1>{title}</h1>
+      <Heading>{title}</Heading>
       <p class="quiet" role="alert">{words}</p>
       <p><a href="/">To my meetings and chats</a></p>
     </main>
@@ -80,14 +83,14 @@ function RoomView({ session, room }: { session: Session; room: Room }): JSX.Elem
   useEffect(() => {
     document.title = `${meeting.title} · collab`;
   }, [meeting.title]);
-  useReading(session, room);
+  useReading(session, room.target, room.conversation);
   return (
     <div class="room" data-pane={pane} data-standing="here">
       <header class="bar room-bar">
         <a class="button-plain button-icon back" href="/" aria-label="To my meetings and chats"><Icon name="back" /></a>
         <div class="grow room-title">
-          <h1 class="clip">{meeting.title}</h1>
-          <Clock status={meeting.status} startedMs={meeting.started_at_ms} endedMs={meeting.ended_at_ms} />
+          <Heading class="clip">{meeting.title}</Heading>
+          <Clock client={session.client} status={meeting.status} startedMs={meeting.started_at_ms} endedMs={meeting.ended_at_ms} />
         </div>
         <Faces room={room} onOpen={() => setPane("people")} />
         <ConnectionPill client={session.client} unsaved={unsaved} />
@@ -135,11 +138,11 @@ function PaneTabs(props: { panes: readonly Pane[]; pane: Pane; onChoose: (pane: 
   );
 }
 
-function Clock(props: { status: string; startedMs: number | null; endedMs: number | null }): JSX.Element {
-  const [now, setNow] = useState(Date.now);
+function Clock(props: { client: Client; status: string; startedMs: number | null; endedMs: number | null }): JSX.Element {
+  const [now, setNow] = useState(() => serverNow(props.client));
   useEffect(() => {
     if (props.status !== "live") return undefined;
-    const timer = setInterval(() => setNow(Date.now()), 1000);
+    const timer = setInterval(() => setNow(serverNow(props.client)), 1000);
     return () => clearInterval(timer);
   }, [props.status]);
   if (props.status !== "live" || props.startedMs === null) {
@@ -177,25 +180,4 @@ function EndButton({ room }: { room: Room }): JSX.Element {
       </dialog>
     </>
   );
-}
-
-/** While the page is seen, what comes is read: the list of my meetings says so on all my devices. */
-function useReading(session: Session, room: Room): void {
-  const newest = useStore(room.conversation.messages).messages.at(-1);
-  const id = newest?.id;
-  useEffect(() => {
-    if (id === undefined) return undefined;
-    const tell = (): void => {
-      if (document.visibilityState !== "visible") return;
-      const args = { target: room.target, message_id: id };
-      // The list may not know of this meeting yet; the next message tells it again.
-      session.client.call(`user:${session.user}`, "user.read", args).catch(() => undefined);
-    };
-    const timer = setTimeout(tell, 800);
-    document.addEventListener("visibilitychange", tell);
-    return () => {
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", tell);
-    };
-  }, [session, room, id]);
 }

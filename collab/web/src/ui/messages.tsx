@@ -5,13 +5,14 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Conversation, Pending } from "../live/conversation";
 import { draftOf, handBackDrafts, keepDraft } from "../live/unkept";
 import { useStore } from "../store";
-import { exactTime, hueOf, shortTime } from "../words";
+import { exactTime, hueOf, nameOf, shortTime } from "../words";
+import { Arrivals } from "./arrivals";
 import { Deed, Mark } from "./bits";
 import { Icon } from "./icons";
+import { EmojiPicker } from "./picker";
 import { VirtualList } from "./virtual-list";
 
 const MESSAGE_PX = 76; // A guess for what was not shown yet.
-const EMOJI = ["👍", "❤️", "😄", "🎉", "👀", "🙏"] as const;
 const TEXT_LEN_MAX = 20_000;
 const REMOVING = { question: "Remove this message?", words: "It is removed for everybody, and cannot be brought back.", yes: "Remove it" };
 
@@ -55,12 +56,13 @@ export function MessagesPane(props: MessagesProps): JSX.Element {
       {rows.length === 0 && <p class="quiet pane-empty">No messages yet.</p>}
       {isPaging && <p class="quiet small paging" role="status">Loading older ones …</p>}
       <VirtualList
-        items={rows} keyOf={keyOf} guessPx={MESSAGE_PX} label="Messages" live="polite" jump={jump} className="messages"
+        items={rows} keyOf={keyOf} guessPx={MESSAGE_PX} label="Messages" jump={jump} className="messages"
         onStart={() => void (more && conversation.pageBack())} onEnd={setAtEnd}
         render={(row) => row.is === "message"
           ? <MessageView {...props} message={row.message} replied={row.replied} onReply={setReplyTo} />
           : <PendingView pending={row.pending} user={props.user} conversation={conversation} />}
       />
+      <Arrivals messages={list} user={props.user} />
       {!isAtEnd && rows.length > 0 && (
         <button type="button" class="jump jump-messages" onClick={() => setJump(jump + 1)}><Icon name="down" />Newest</button>
       )}
@@ -80,27 +82,27 @@ function MessageView(props: ViewProps): JSX.Element {
   const { message, conversation, user } = props;
   const isOwn = message.author === user;
   return (
-    <article class={`message ${isOwn ? "message-own" : ""}`} aria-label={`${message.author}, ${exactTime(message.at_ms)}`}>
+    <article class={`message ${isOwn ? "message-own" : ""}`} aria-label={`${nameOf(message.author)}, ${exactTime(message.at_ms)}`}>
       <Mark user={message.author} />
       <div class="grow">
         <p class={`message-head ${hueOf(message.author)}`}>
-          <span class="speaker">{message.author}</span>
+          <span class="speaker" dir="auto">{nameOf(message.author)}</span>
           <time class="small quiet tabular" dateTime={new Date(message.at_ms).toISOString()} title={exactTime(message.at_ms)}>
             {shortTime(message.at_ms)}{message.edited_ms !== null && " · edited"}
           </time>
         </p>
         {message.reply_to !== null && (
-          <p class="replied small clip">{props.replied ? `${props.replied.author}: ${textOf(props.replied)}` : "an earlier message"}</p>
+          <p class="replied small clip" dir="auto">{props.replied ? `${nameOf(props.replied.author)}: ${textOf(props.replied)}` : "an earlier message"}</p>
         )}
         {message.is_deleted
           ? <p class="quiet message-words">This message was removed.</p>
-          : <p class="message-words">{textOf(message)}</p>}
+          : <p class="message-words" dir="auto">{textOf(message)}</p>}
         <Reactions message={message} user={user} conversation={conversation} />
       </div>
       {props.mayPost && !message.is_deleted && (
         <div class="message-deeds">
           <EmojiPicker onPick={(emoji) => conversation.react(message.id, emoji, !message.reactions[emoji]?.includes(user))} />
-          <button type="button" class="button-plain button-icon" aria-label={`Reply to ${message.author}`} title="Reply" onClick={() => props.onReply(message)}>
+          <button type="button" class="button-plain button-icon" aria-label={`Reply to ${nameOf(message.author)}`} title="Reply" onClick={() => props.onReply(message)}>
             <Icon name="reply" />
           </button>
           {(isOwn || props.mayRemove) && (
@@ -121,8 +123,8 @@ function Reactions({ message, user, conversation }: { message: Message; user: st
     <p class="reactions">
       {entries.map(([emoji, users]) => (
         <button
-          key={emoji} type="button" class="reaction" aria-pressed={users.includes(user)} title={users.join(", ")}
-          aria-label={`${emoji} by ${users.join(", ")}`}
+          key={emoji} type="button" class="reaction" aria-pressed={users.includes(user)} title={users.map(nameOf).join(", ")}
+          aria-label={`${emoji} by ${users.map(nameOf).join(", ")}`}
           onClick={() => void conversation.react(message.id, emoji, !users.includes(user))}
         >
           {emoji} <span class="tabular">{users.length}</span>
@@ -132,36 +134,13 @@ function Reactions({ message, user, conversation }: { message: Message; user: st
   );
 }
 
-function EmojiPicker({ onPick }: { onPick: (emoji: string) => Promise<void> }): JSX.Element {
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <span class="picker" onKeyDown={(event) => event.key === "Escape" && setOpen(false)}>
-      <button type="button" class="button-plain button-icon" aria-label="React" title="React" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-        <Icon name="smile" />
-      </button>
-      {isOpen && (
-        <span class="picker-choices" role="group" aria-label="Reactions">
-          {EMOJI.map((emoji) => (
-            <button
-              key={emoji} type="button" class="button-plain button-icon" aria-label={`React with ${emoji}`}
-              onClick={() => { setOpen(false); void onPick(emoji); }}
-            >
-              {emoji}
-            </button>
-          ))}
-        </span>
-      )}
-    </span>
-  );
-}
-
 function PendingView({ pending, user, conversation }: { pending: Pending; user: string; conversation: Conversation }): JSX.Element {
   return (
-    <article class="message message-own message-pending">
+    <article class={`message message-own ${pending.problem === null ? "message-pending" : ""}`}>
       <Mark user={user} />
       <div class="grow">
-        <p class={`message-head ${hueOf(user)}`}><span class="speaker">{user}</span></p>
-        <p class="message-words">{pending.text}</p>
+        <p class={`message-head ${hueOf(user)}`}><span class="speaker" dir="auto">{nameOf(user)}</span></p>
+        <p class="message-words" dir="auto">{pending.text}</p>
         {pending.problem === null
           ? <p class="small quiet">Sending …</p>
           : (
@@ -199,13 +178,13 @@ function Composer(props: { target: string; replyTo: Message | null; onPost: (tex
     <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
       {props.replyTo && (
         <p class="replied small row">
-          <span class="grow clip">Reply to {props.replyTo.author}: {textOf(props.replyTo)}</span>
+          <span class="grow clip" dir="auto">Reply to {nameOf(props.replyTo.author)}: {textOf(props.replyTo)}</span>
           <button type="button" class="button-plain" aria-label="Do not reply" onClick={props.onForget}><Icon name="close" /></button>
         </p>
       )}
       <div class="row">
         <textarea
-          ref={box} rows={1} value={text} maxLength={TEXT_LEN_MAX} placeholder="Write a message" aria-label="Write a message"
+          ref={box} rows={1} value={text} maxLength={TEXT_LEN_MAX} dir="auto" placeholder="Write a message" aria-label="Write a message"
           onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown}
         />
         <button type="submit" class="button-main button-icon" aria-label="Send" title="Send" disabled={!text.trim()}><Icon name="send" /></button>

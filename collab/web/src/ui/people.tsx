@@ -49,7 +49,7 @@ function PersonRow(props: {
     <li class="person" data-user={person.user_id}>
       <span class={`person-here ${props.isHere ? "is-here" : ""}`}><Mark user={person.user_id} /></span>
       <span class="grow">
-        <span class="clip person-name" title={person.user_id}>{name}{props.isMe && <span class="quiet"> (you)</span>}</span>
+        <span class="clip person-name" dir="auto" title={person.user_id}>{name}{props.isMe && <span class="quiet"> (you)</span>}</span>
         <span class="small quiet">{props.isOwner ? "owner" : person.role} · {where}</span>
       </span>
       {props.mayChange && (

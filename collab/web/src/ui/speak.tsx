@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Room } from "../live/room";
+import { serverNow } from "../live/server-clock";
 import type { Session } from "../live/session";
 import { Speech } from "../live/speech";
 import { useStore } from "../store";
@@ -8,7 +9,7 @@ import { Icon } from "./icons";
 
 /** Speaks into the transcript: with one's voice where the browser can listen, else with a sample. */
 export function SpeakButtons({ session, room }: { session: Session; room: Room }): JSX.Element {
-  const started = room.meeting.value?.meeting.started_at_ms ?? Date.now();
+  const started = room.meeting.value?.meeting.started_at_ms ?? serverNow(session.client);
   const [speech] = useState(() => new Speech(session.client, room.target, session.user, started));
   useEffect(() => () => speech.stop(), [speech]);
   const speaking = useStore(speech.speaking);

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Room } from "../live/room";
 import { keyOf } from "../live/transcript";
 import { useStore } from "../store";
-import { duration, hueOf } from "../words";
+import { count, duration, hueOf, nameOf } from "../words";
 import { Mark } from "./bits";
 import { Icon } from "./icons";
 import { VirtualList } from "./virtual-list";
@@ -13,17 +13,19 @@ const LINE_PX = 44; // A guess for what was not shown yet.
 
 export function TranscriptPane({ room }: { room: Room }): JSX.Element {
   const { lines } = useStore(room.transcript);
+  const problem = useStore(room.pagingProblem);
   const [isAtEnd, setAtEnd] = useState(true);
   const [jump, setJump] = useState(0);
   return (
     <>
       <header class="pane-head">
         <h2>Transcript</h2>
-        <span class="small quiet tabular">{lines.length > 0 ? `${lines.length.toLocaleString()} lines` : ""}</span>
+        <span class="small quiet tabular">{lines.length > 0 ? count(lines.length, "line") : ""}</span>
       </header>
       {lines.length === 0 && <p class="quiet pane-empty">Nobody has said anything yet.</p>}
+      {problem && <p class="problem small" role="alert">{problem}</p>}
       <VirtualList
-        items={lines} keyOf={keyOf} guessPx={LINE_PX} label="What was said" live="off" jump={jump} className="transcript"
+        items={lines} keyOf={keyOf} guessPx={LINE_PX} label="What was said" jump={jump} className="transcript"
         onStart={() => void room.pageTranscript()} onEnd={setAtEnd}
         render={(line, n) => <LineView line={line} isNew={lines[n - 1]?.speaker !== line.speaker} />}
       />
@@ -40,11 +42,11 @@ function LineView({ line, isNew }: { line: TranscriptLine; isNew: boolean }): JS
       {isNew && (
         <p class={`line-head ${hueOf(line.speaker)}`}>
           <Mark user={line.speaker} />
-          <span class="speaker">{line.speaker}</span>
+          <span class="speaker" dir="auto">{nameOf(line.speaker)}</span>
           <span class="small quiet tabular">{duration(line.start_ms)}</span>
         </p>
       )}
-      <p class="line-words">{line.text}{!line.is_final && <span aria-hidden="true"> …</span>}</p>
+      <p class="line-words" dir="auto">{line.text}{!line.is_final && <span aria-hidden="true"> …</span>}</p>
     </div>
   );
 }

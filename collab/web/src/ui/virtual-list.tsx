@@ -15,7 +15,6 @@ export interface VirtualListProps<T> {
   guessPx: number;
   render: (item: T, n: number) => ComponentChildren;
   label: string;
-  live: "off" | "polite";
   /** Somebody has scrolled up to the first row. */
   onStart?: () => void;
   /** Whether the end can be seen, whenever that changes. */
@@ -104,7 +103,7 @@ export function VirtualList<T>(props: VirtualListProps<T>): JSX.Element {
       class={`virtual-list ${props.className ?? ""}`}
       role="log"
       aria-label={props.label}
-      aria-live={props.live}
+      aria-live="off" // Rows come and go as one scrolls: what is new is said elsewhere.
       tabIndex={0}
       onScroll={onScroll}
     >
