@@ -3,41 +3,58 @@
 import type { Observable, Shown } from '@collab/client'
 import { hashKey, type QueryClient, type QueryKey } from '@tanstack/query-core'
 
+/** What keeps one query fresh. */
+export interface Bridge {
+  /**
+   * A fetch has put into the cache what it began with: what happened meanwhile goes on top. Returns why
+   * nothing follows any more; null: it goes on.
+   */
+  readonly fetched: () => Error | null
+  /** No fetch is running. */
+  readonly settled: () => void
+  readonly end: () => void
+}
+
 /** Keeps cached queries up to date for as long as they are in the cache. */
 export class Bridges {
   readonly #queries: QueryClient
-  readonly #ends = new Map<string, () => void>() // By the query's hash.
+  readonly #bridges = new Map<string, Bridge>() // By the query's hash.
   readonly #forget: () => void
 
   constructor (queries: QueryClient) {
     this.#queries = queries
-    this.#forget = queries.getQueryCache().subscribe(({ type, query }) => {
-      if (type === 'removed') this.end(query.queryKey)
+    this.#forget = queries.getQueryCache().subscribe(event => {
+      const { query } = event
+      if (event.type === 'removed') return this.end(query.queryKey)
+      const bridge = event.type === 'updated' ? this.#bridges.get(query.queryHash) : undefined
+      if (event.type !== 'updated' || bridge === undefined) return
+      if (event.action.type === 'success' && event.action.manual !== true) {
+        const error = bridge.fetched()
+        if (error !== null) this.fail(query.queryKey, error)
+      }
+      if (query.state.fetchStatus === 'idle') bridge.settled()
     })
   }
 
-  /** Whether the query has a bridge that works. */
-  has (key: QueryKey): boolean {
-    return this.#ends.has(hashKey(key))
-  }
-
-  /** Calls `end` when the query leaves the cache, or another bridge takes over. */
-  begin (key: QueryKey, end: () => void): void {
-    this.end(key)
-    this.#ends.set(hashKey(key), end)
+  /** From now on `bridge` keeps the query fresh; another one that did is ended. */
+  begin (key: QueryKey, bridge: Bridge): void {
+    const hash = hashKey(key)
+    const before = this.#bridges.get(hash)
+    this.#bridges.set(hash, bridge)
+    if (before !== bridge) before?.end()
   }
 
   /** Ends the query's bridge, if it has one. */
   end (key: QueryKey): void {
-    const end = this.#ends.get(hashKey(key))
-    this.#ends.delete(hashKey(key))
-    end?.()
+    const hash = hashKey(key)
+    const bridge = this.#bridges.get(hash)
+    this.#bridges.delete(hash)
+    bridge?.end()
   }
 
-  /** Shows the query's observers an error. It stays as it is until it is fetched again. */
+  /** Shows the query's observers an error. It stays until the query is fetched anew. */
   fail (key: QueryKey, error: Error): void {
-    this.end(key)
-    this.#queries.getQueryCache().find({ queryKey: key })?.setState({ status: 'error', error, fetchStatus: 'idle' })
+    this.#queries.getQueryCache().find({ queryKey: key })?.setState({ status: 'error', error })
   }
 
   /** Resolves with the first state of `store`, and puts every later one into the cache. */
@@ -48,15 +65,25 @@ export class Bridges {
         const { status, state, error } = store.getSnapshot()
         if (status === 'ended') {
           const reason = error ?? new Error('it was closed')
-          if (isFirst) reject(reason)
-          this.fail(key, reason)
+          reject(reason)
+          if (!isFirst) this.fail(key, reason)
         } else if (state !== null) {
-          if (isFirst) resolve(state)
-          else this.#queries.setQueryData(key, state)
+          resolve(state)
+          if (!isFirst) this.#queries.setQueryData(key, state)
           isFirst = false
         }
       }
-      this.begin(key, store.subscribe(take))
+      const forget = store.subscribe(take)
+      this.begin(key, {
+        fetched: () => {
+          const { status, state, error } = store.getSnapshot()
+          if (status === 'ended') return error ?? new Error('it was closed')
+          if (state !== null && state !== this.#queries.getQueryData(key)) this.#queries.setQueryData(key, state)
+          return null
+        },
+        settled: () => {},
+        end: () => { forget(); reject(new Error('it was closed')) }
+      })
       signal.addEventListener('abort', () => {
         if (!isFirst) return
         this.end(key)
@@ -69,7 +96,7 @@ export class Bridges {
   /** Ends every bridge. */
   close (): void {
     this.#forget()
-    for (const end of [...this.#ends.values()]) end()
-    this.#ends.clear()
+    for (const bridge of [...this.#bridges.values()]) bridge.end()
+    this.#bridges.clear()
   }
 }

@@ -1,15 +1,15 @@
 /** Options for TanStack Query, of any framework: queries that live events keep fresh, and optimistic mutations. */
 
 import {
-  type Collab, type Content, type EventItem, LastingFollower, type ListShown, type MeetingShown, type Shown, type Target,
-  blankMessage, type Observable, type TranscriptShown, type ViewShape
+  blankMessage, type Collab, type Content, type ListShown, type MeetingShown, NOT_YET, type Shareable, type Shown, type Target,
+  type TranscriptShown, type ViewShape
 } from '@collab/client'
-import type { DataTag, InfiniteData, QueryClient, QueryFunctionContext } from '@tanstack/query-core'
+import type { DataTag, QueryClient, QueryFunctionContext } from '@tanstack/query-core'
 import { Bridges } from './bridge.js'
-import {
-  afterEvent, type CachedMessage, confirmed, type MessagePage, type MessagePages, messageIn, pendingIn, startedOver, withChanged, withoutPending,
-  withPending
-} from './message-pages.js'
+import { LivePages } from './live-pages.js'
+import { type CachedMessage, type MessagePage, type MessagePages, withChanged, withPosted } from './message-pages.js'
+
+const ANSWER_TIMEOUT_MS = 86_400_000 // A page that was left open without a connection for so long is forgotten.
 
 /** The name of what has messages. */
 export type ChatName = `chat:${string}` | `meeting:${string}`
@@ -36,33 +36,40 @@ export interface LiveQuery<S> extends Fresh {
 export interface LiveMessages extends Fresh {
   readonly queryKey: DataTag<Key, MessagePages>
   readonly queryFn: (context: Pick<QueryFunctionContext<Key, number | null>, 'signal' | 'pageParam'>) => Promise<MessagePage>
+  readonly structuralSharing: false
   readonly initialPageParam: null
   readonly getNextPageParam: (last: MessagePage) => number | undefined
 }
 
-/** Options of a mutation. */
-export interface LiveMutation<V, R, U = void> {
+/** Options of a mutation. All of it is in `mutationFn`: the callbacks are free for whoever uses it. */
+export interface LiveMutation<V, R> {
   readonly mutationKey: Key
   readonly mutationFn: (variables: V) => Promise<R>
-  readonly onMutate: (variables: V) => U
-  readonly onError: (error: Error, variables: V, undo: U | undefined) => void
-  readonly onSuccess: (reply: R, variables: V, undo: U) => void
   readonly retry: false
   readonly networkMode: 'always'
 }
 
 const FRESH: Fresh = { staleTime: Infinity, retry: false, networkMode: 'always' }
 
+/** How `collabQueries` behaves. */
+export interface CollabQueriesOptions {
+  /** Ms that a write, or a page that is asked for, waits for its answer, and for a connection. A day by default. */
+  readonly timeoutMs?: number | undefined
+}
+
 /** Queries and mutations of one client and one cache. Made by `collabQueries`. */
 export class CollabQueries {
   readonly #collab: Collab
   readonly #queries: QueryClient
   readonly #bridges: Bridges
+  readonly #timeoutMs: number
+  readonly #pages = new Map<string, LivePages>() // By the target's name: of those that are cached, or written to.
   #lastPending = 0
 
-  constructor (collab: Collab, queries: QueryClient) {
+  constructor (collab: Collab, queries: QueryClient, { timeoutMs = ANSWER_TIMEOUT_MS }: CollabQueriesOptions = {}) {
     this.#collab = collab
     this.#queries = queries
+    this.#timeoutMs = timeoutMs
     this.#bridges = new Bridges(queries)
   }
 
@@ -99,62 +106,59 @@ export class CollabQueries {
 
   /** The messages of a chat or a meeting, newest page first; `fetchNextPage` brings older ones. */
   messages (name: ChatName): LiveMessages {
-    const key = messagesKey(name)
     return {
       ...FRESH,
-      queryKey: key,
-      queryFn: async ({ pageParam, signal }) => pageParam === null
-        ? await this.#newest(name, signal)
-        : await this.#collab.client.call(name, 'messages.page', { before: pageParam }, { isRead: true, signal }) as MessagePage,
+      structuralSharing: false, // What has not changed is the same object already.
+      queryKey: messagesKey(name),
+      queryFn: async ({ pageParam, signal }) => {
+        const pages = this.#pagesOf(name)
+        return pageParam === null ? await pages.newest(signal) : await pages.older(pageParam, signal)
+      },
       initialPageParam: null,
-      getNextPageParam: ({ more, messages }) => more ? messages[0]?.id : undefined
+      getNextPageParam: ({ more, messages, history }) => more ? (history ?? messages)[0]?.id : undefined
     }
   }
 
   // ------------------------------------------------------------ writes
 
   /** Posts a message, which shows at once and goes if it is refused. */
-  post (name: ChatName): LiveMutation<{ readonly content: Content, readonly replyTo?: number }, { readonly id: number }, string> {
-    const key = messagesKey(name)
+  post (name: ChatName): LiveMutation<{ readonly content: Content, readonly replyTo?: number | undefined }, { readonly id: number }> {
     return {
-      ...this.#mutation(name, 'messages.post'),
-      mutationFn: async ({ content, replyTo }) => await this.#collab.client.call(name, 'messages.post', {
-        ...(typeof content === 'string' ? { text: content } : { parts: content }),
-        ...(replyTo === undefined ? {} : { reply_to: replyTo })
-      }) as { id: number },
-      onMutate: ({ content, replyTo }) => {
-        const pendingKey = `pending ${++this.#lastPending}`
+      ...mutation(name, 'messages.post'),
+      mutationFn: async ({ content, replyTo }) => {
         const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : [...content]
-        const message = { ...blankMessage(this.#me, Date.now()), parts, reply_to: replyTo ?? null, isPending: true, pendingKey }
-        this.#change(key, pages => withPending(pages, message))
-        return pendingKey
-      },
-      onError: (_error, _variables, pendingKey) => {
-        if (pendingKey !== undefined) this.#change(key, pages => withoutPending(pages, pendingKey))
-      },
-      onSuccess: ({ id }, _variables, pendingKey) => this.#change(key, pages => confirmed(pages, pendingKey, id))
+        const reply = replyTo === undefined ? {} : { reply_to: replyTo }
+        const message = { ...blankMessage(this.#me, Date.now()), parts, ...reply, pendingKey: `pending ${++this.#lastPending}` }
+        return await this.#pagesOf(name).write('messages.post', { ...(typeof content === 'string' ? { text: content } : { parts }), ...reply }, {
+          apply: (pages, seq) => withPosted(pages, { ...message, id: seq ?? NOT_YET, isPending: seq === null }),
+          posts: parts,
+          seq: null
+        }) as { readonly id: number }
+      }
     }
   }
 
   /** Puts one's own reaction on a message, or takes it back, at once. */
-  react (name: ChatName): LiveMutation<{ readonly id: number, readonly emoji: string, readonly on?: boolean }, unknown, Undo> {
-    return this.#optimistic(name, 'messages.react', ({ id, emoji, on = true }) => ({ id, emoji, on }), (message, { emoji, on = true }) => {
-      const others = (message.reactions[emoji] ?? []).filter(user => user !== this.#me)
+  react (name: ChatName): LiveMutation<{ readonly id: number, readonly emoji: string, readonly on?: boolean | undefined }, unknown> {
+    return this.#change(name, 'messages.react', ({ id, emoji, on = true }) => ({ id, emoji, on }), (message, { emoji, on = true }) => {
+      const me = this.#me
+      const users = message.reactions[emoji] ?? []
+      if (users.includes(me) === on) return message
       const { [emoji]: _, ...rest } = message.reactions
-      const users = on ? [...others, this.#me] : others
-      return { ...message, reactions: users.length > 0 ? { ...rest, [emoji]: users } : rest }
+      const left = on ? [...users, me] : users.filter(user => user !== me)
+      return { ...message, reactions: left.length > 0 ? { ...rest, [emoji]: left } : rest }
     })
   }
 
   /** Replaces the words of one's own message, at once. */
-  edit (name: ChatName): LiveMutation<{ readonly id: number, readonly text: string }, unknown, Undo> {
-    return this.#optimistic(name, 'messages.edit', ({ id, text }) => ({ id, text }),
+  edit (name: ChatName): LiveMutation<{ readonly id: number, readonly text: string }, unknown> {
+    return this.#change(name, 'messages.edit', ({ id, text }) => ({ id, text }),
       (message, { text }) => ({ ...message, parts: [{ type: 'text', text }] }))
   }
 
   /** Empties one's own message, at once. */
-  remove (name: ChatName): LiveMutation<{ readonly id: number }, unknown, Undo> {
-    return this.#optimistic(name, 'messages.delete', ({ id }) => ({ id }),
+  remove (name: ChatName): LiveMutation<{ readonly id: number }, unknown> {
+    return this.#change(name, 'messages.delete', ({ id }) => ({ id }),
       message => ({ ...message, parts: [], reactions: {}, is_deleted: true }))
   }
 
@@ -165,7 +169,7 @@ export class CollabQueries {
 
   // ------------------------------------------------------------ live data
 
-  #live<S> (name: string, open: () => Observable<Shown<S>> & { close: () => void }): LiveQuery<S> {
+  #live<S> (name: string, open: () => Shareable<Shown<S>>): LiveQuery<S> {
     return {
       ...FRESH,
       structuralSharing: false,
@@ -174,106 +178,38 @@ export class CollabQueries {
     }
   }
 
-  async #follow<S> (name: string, open: () => Observable<Shown<S>> & { close: () => void }, signal: AbortSignal): Promise<S> {
-    const key = ['collab', name]
+  async #follow<S> (name: string, open: () => Shareable<Shown<S>>, signal: AbortSignal): Promise<S> {
     const { shared } = this.#collab
     if (shared.get(name, open).getSnapshot().status === 'ended') shared.renew(name, open)
-    return await this.#bridges.follow(key, shared.store(name, open), signal)
+    return await this.#bridges.follow(['collab', name], shared.store(name, open), signal)
   }
 
-  /** Resolves with the newest page, and puts what happens afterwards into the cache. */
-  async #newest (name: ChatName, signal: AbortSignal): Promise<MessagePage> {
-    const key = messagesKey(name)
-    const follower = new LastingFollower(this.#collab.client, name, ['messages'], { signal })
-    this.#bridges.begin(key, () => follower.close())
-    for (;;) {
-      const items = await follower.batch()
-      if (items.length === 0) throw new Error('it was closed')
-      for (const [n, item] of items.entries()) {
-        if (item.kind !== 'snapshot') continue
-        const { messages, more } = item.topics['messages'] as MessagePage
-        const events = items.slice(n + 1).filter(later => later.kind === 'event')
-        // The page is in the cache when this promise has resolved; only then can events go on top.
-        void this.#pump(key, follower, events)
-        return { messages: [...messages, ...pendingIn(this.#pages(key))], more }
-      }
-    }
-  }
+  // ------------------------------------------------------------ messages
 
-  async #pump (key: Key, follower: LastingFollower, events: readonly EventItem[]): Promise<void> {
-    try {
-      await this.#settled(key)
-      this.#change(key, pages => events.reduce(afterEvent, pages))
-      for (;;) {
-        const items = await follower.batch()
-        if (items.length === 0) return
-        this.#change(key, pages => items.reduce((now, item) => item.kind === 'snapshot'
-          ? startedOver(now, item.topics['messages'] as MessagePage)
-          : item.kind === 'event' ? afterEvent(now, item) : now, pages))
-      }
-    } catch (error) {
-      this.#bridges.fail(key, error instanceof Error ? error : new Error(String(error)))
-    }
-  }
-
-  /** Resolves when the fetch that is running has put its data into the cache. */
-  async #settled (key: Key): Promise<void> {
-    const cache = this.#queries.getQueryCache()
-    await new Promise<void>(resolve => {
-      const look = (): boolean => cache.find({ queryKey: key })?.state.fetchStatus !== 'fetching'
-      if (look()) return resolve()
-      const forget = cache.subscribe(() => { if (look()) { forget(); resolve() } })
+  #pagesOf (name: ChatName): LivePages {
+    const held = this.#pages.get(name)
+    if (held !== undefined) return held
+    const pages: LivePages = new LivePages(name, messagesKey(name), {
+      client: this.#collab.client,
+      queries: this.#queries,
+      bridges: this.#bridges,
+      timeoutMs: this.#timeoutMs,
+      onIdle: () => { if (this.#pages.get(name) === pages) this.#pages.delete(name) }
     })
+    this.#pages.set(name, pages)
+    return pages
   }
 
-  // ------------------------------------------------------------ optimism
-
-  #mutation (name: ChatName, op: string): { mutationKey: Key, retry: false, networkMode: 'always' } {
-    return { mutationKey: ['collab', name, op], retry: false, networkMode: 'always' }
-  }
-
-  /** Shows a change of one message at once; a refusal takes it back, unless the message has changed since. */
-  #optimistic<V extends { readonly id: number }> (
+  /** Shows a change of one message at once; a refusal takes it back. */
+  #change<V extends { readonly id: number }> (
     name: ChatName, op: string, args: (variables: V) => object, change: (message: CachedMessage, variables: V) => CachedMessage
-  ): LiveMutation<V, unknown, Undo> {
-    const key = messagesKey(name)
+  ): LiveMutation<V, unknown> {
     return {
-      ...this.#mutation(name, op),
-      mutationFn: async variables => await this.#collab.client.call(name, op, args(variables)),
-      onMutate: variables => {
-        const before = this.#pages(key)
-        const was = before === undefined ? undefined : messageIn(before, variables.id)
-        const shown = was === undefined ? undefined : change(was, variables)
-        if (shown !== undefined) this.#change(key, pages => withChanged(pages, variables.id, () => shown))
-        return { was, shown }
-      },
-      onError: (_error, { id }, undo) => {
-        if (undo?.was === undefined) return
-        const { was, shown } = undo
-        this.#change(key, pages => withChanged(pages, id, now => now === shown ? was : now))
-        void this.#mend(name, id) // Others may have changed it meanwhile: then it is not ours to put back.
-      },
-      onSuccess: () => {}
+      ...mutation(name, op),
+      mutationFn: async variables => await this.#pagesOf(name).write(op, args(variables), {
+        apply: pages => withChanged(pages, variables.id, message => change(message, variables)), posts: null, seq: null
+      })
     }
-  }
-
-  /** Puts what the server has of a message into the cache. */
-  async #mend (name: ChatName, id: number): Promise<void> {
-    const key = messagesKey(name)
-    try {
-      const message = await this.#collab.client.call(name, 'messages.get', { id }, { isRead: true }) as CachedMessage
-      this.#change(key, pages => withChanged(pages, id, () => message))
-    } catch {
-      await this.#queries.invalidateQueries({ queryKey: key }) // The next fetch says why it cannot be read.
-    }
-  }
-
-  #pages (key: Key): MessagePages | undefined {
-    return this.#queries.getQueryData<MessagePages>(key)
-  }
-
-  #change (key: Key, change: (pages: MessagePages) => MessagePages): void {
-    this.#queries.setQueryData<InfiniteData<MessagePage, number | null>>(key, pages => pages && change(pages))
   }
 
   get #me (): string {
@@ -281,17 +217,15 @@ export class CollabQueries {
   }
 }
 
-/** What a change of one message was, and what it became. */
-export interface Undo {
-  readonly was: CachedMessage | undefined
-  readonly shown: CachedMessage | undefined
-}
-
 /** Returns the options of `collab`'s queries and mutations, for this cache. */
-export function collabQueries (collab: Collab, queries: QueryClient): CollabQueries {
-  return new CollabQueries(collab, queries)
+export function collabQueries (collab: Collab, queries: QueryClient, options?: CollabQueriesOptions): CollabQueries {
+  return new CollabQueries(collab, queries, options)
 }
 
 function messagesKey (name: ChatName): DataTag<Key, MessagePages> {
   return ['collab', name, 'messages'] as unknown as DataTag<Key, MessagePages>
+}
+
+function mutation (name: ChatName, op: string): { mutationKey: Key, retry: false, networkMode: 'always' } {
+  return { mutationKey: ['collab', name, op], retry: false, networkMode: 'always' }
 }
