@@ -29,6 +29,7 @@ from actors._kind import ActorKind as ActorKind
 from actors._kind import Restart as Restart
 from actors._mailbox import Done as Done
 from actors._memory_journal import MemoryJournal as MemoryJournal
+from actors._pace import Pace as Pace
 from actors._presence import PresenceBoard as PresenceBoard
 from actors._ref import Ref as Ref
 from actors._state import Counters as Counters

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import trio
 
 from actors._guard import raise_unless_crash
+from actors._pace import Pace
 from actors._timer import TimerHandle, Timers
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ class PresenceBoard:
     """See the module. Belongs to one activation; ``close`` it with the activation.
 
     Args:
-      interval_s: Seconds between two calls of *tell*.
+      pace: Of calls of *tell*.
       tell: Called with the changed members' values, None for those who left. What it raises is
         logged.
     """
@@ -32,11 +33,11 @@ class PresenceBoard:
         self,
         timers: Timers,
         *,
-        interval_s: float,
+        pace: Pace,
         tell: Callable[[Mapping[str, object | None]], None],
     ) -> None:
         self._timers = timers
-        self._interval_s = interval_s
+        self._pace = pace
         self._tell = tell
         self._members: dict[str, object] = {}
         self._before: dict[str, object | None] = {}  # Changed member -> value that was told last.
@@ -67,7 +68,7 @@ class PresenceBoard:
 
     def _tell_or_arm(self) -> None:
         now = trio.current_time()
-        due = self._told_at + self._interval_s
+        due = self._told_at + self._pace.interval_s
         if now < due:
             self._timer = self._timers.call_at(due, self._interval_over)
             return

@@ -26,6 +26,7 @@ import trio
 from attrs import define, field
 
 from actors._guard import raise_unless_crash
+from actors._pace import Pace
 from actors._timer import TimerHandle, Timers
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Hub:
     """See the module's rules. Belongs to one activation; ``close`` it with the activation.
 
     Args:
-      interval_s: Seconds between flushes of items that are not urgent.
+      pace: Of flushes of items that are not urgent.
       ring_len_max: How many recent items ``since`` can return.
       ring_weight_max: Sum of their weights (bytes, say); None: not bounded.
       seq: Everything up to here was published before; the ring starts after it.
@@ -81,14 +82,14 @@ class Hub:
         self,
         timers: Timers,
         *,
-        interval_s: float,
+        pace: Pace,
         ring_len_max: int,
         ring_weight_max: int | None = None,
         seq: int = 0,
     ) -> None:
         self.seq = seq
         self._timers = timers
-        self._interval_s = interval_s
+        self._pace = pace
         self._ring: deque[Item] = deque()
         self._weights: deque[int] = deque()  # Of the ring's items.
         self._weight = 0
@@ -202,7 +203,7 @@ class Hub:
             self._flush(group, trio.current_time())
 
     def _flush_or_arm(self, group: _Group, now: float) -> None:
-        due = group.flushed_at + self._interval_s
+        due = group.flushed_at + self._pace.interval_s
         if now >= due:
             self._flush(group, now)
         elif group.pending:

@@ -46,6 +46,7 @@ from collab.kinds import BUILT_IN
 from collab.limits import ASK_TIMEOUT_S, BATCH_INTERVAL_S, BLANK_TIMEOUT_S, IDLE_TIMEOUT_S
 from collab.live import LiveActor
 from collab.names import parse_target
+from collab.pacing import Pacing
 from collab.requests import Asking, Declined, Do, Done, Drafting, Look, Reading, Receive
 from collab.signals import SignalRunner
 from collab.standing import Receiver, Standings
@@ -117,6 +118,7 @@ class App:
         self.identity = identity
         self.standing = standing
         self.settings = settings
+        self.pacing = Pacing(settings.batch_interval_s)
         self._cork: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def use_cork(self, cork: Callable[[], AbstractContextManager[None]]) -> None:
@@ -284,7 +286,7 @@ def _surroundings_of(app: App, recorder: Recorder) -> Surroundings:
         new_id=settings.new_id,
         cork=app.cork,
         signals_stored=app.signals.wake,
-        batch_interval_s=settings.batch_interval_s,
+        pacing=app.pacing,
     )
 
 

@@ -17,7 +17,7 @@ from actors import Hub, Item, PresenceBoard, Record
 from collab.envelope import Entry, EventCodec, Shown
 from collab.following import NEW_TOKEN_FORBIDS, PRESENCE_TOPIC, Follower
 from collab.kind import RECHECK, Caller, Kind
-from collab.limits import PRESENCE_INTERVAL_S, RING_BYTES_MAX, RING_EVENTS_MAX
+from collab.limits import RING_BYTES_MAX, RING_EVENTS_MAX
 from collab.surroundings import Surroundings
 from protocol.errors import WireError
 from protocol.gateway import PresenceFrame, Subscription
@@ -89,13 +89,13 @@ class Audience:
             timers = self._around.timers
             self._hub = Hub(
                 timers,
-                interval_s=self._around.batch_interval_s,
+                pace=self._around.pacing.batches,
                 ring_len_max=RING_EVENTS_MAX,
                 ring_weight_max=RING_BYTES_MAX,
                 seq=self.seq_published,
             )
             self._presence = PresenceBoard(
-                timers, interval_s=PRESENCE_INTERVAL_S, tell=self._tell_presence
+                timers, pace=self._around.pacing.presence, tell=self._tell_presence
             )
         return self._hub, self._presence
 

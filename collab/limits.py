@@ -7,6 +7,7 @@ from typing import Final
 # Live topics.
 BATCH_INTERVAL_S: Final = 0.1  # Batched topics flush at most this often; 0.05 to 0.25.
 PRESENCE_INTERVAL_S: Final = 0.05  # Cursors look smooth at 20 a second.
+PRESENCE_INTERVAL_MAX_S: Final = 1.0  # While a port is behind.
 RING_EVENTS_MAX: Final = 2_048  # Recent events in memory: a 3-minute outage at 10 chunks/s.
 RING_BYTES_MAX: Final = 4_194_304  # As journaled; whichever bound is reached first.
 DEDUPE_KEYS_PER_USER_MAX: Final = 1_024  # Twice what one client keeps unanswered.

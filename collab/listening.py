@@ -105,6 +105,7 @@ async def listen(
             handshake_timeout_s=config.handshake_timeout_s,
         )
         app.use_cork(wire.cork)
+        wire.pressure.on_strain = app.pacing.strain
         app.standing.use_hosts(wire.hosts_of)
         await nursery.start(wire.run)
         seen = oversight or Oversight()
@@ -121,7 +122,10 @@ async def listen(
             problem = error
         else:
             readiness.refusal = None
-            yield Listening(wire, readiness, bound)
+            try:
+                yield Listening(wire, readiness, bound)
+            finally:
+                wire.pressure.relax()
         nursery.cancel_scope.cancel()
     if problem is not None:
         raise AddressUnusable(f"cannot listen on {config.host}:{config.port}: {problem}")

@@ -12,7 +12,7 @@ from collab.alarms import AlarmClock
 from collab.audit import Recorder
 from collab.following import Followers
 from collab.kind import Reader
-from collab.limits import BATCH_INTERVAL_S
+from collab.pacing import Pacing
 
 
 @frozen(kw_only=True)
@@ -28,4 +28,4 @@ class Surroundings:
     new_id: Callable[[], str]
     cork: Callable[[], AbstractContextManager[None]]  # Around everything that a batch sends.
     signals_stored: Callable[[], None]
-    batch_interval_s: float = BATCH_INTERVAL_S
+    pacing: Pacing

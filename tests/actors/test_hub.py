@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors import Flush, Hub, Item, Timers
+from actors import Flush, Hub, Item, Pace, Timers
 
 NOTES = frozenset({"notes"})
 BOTH = frozenset({"notes", "chat"})
@@ -44,7 +44,7 @@ async def timers(nursery: trio.Nursery, autojump_clock: MockClock) -> Timers:
 
 @pytest.fixture
 def hub(timers: Timers) -> Hub:
-    return Hub(timers, interval_s=INTERVAL_S, ring_len_max=100)
+    return Hub(timers, pace=Pace(INTERVAL_S), ring_len_max=100)
 
 
 async def test_sinks_of_one_topic_set_share_one_flush(autojump_clock: MockClock, hub: Hub) -> None:
@@ -217,18 +217,18 @@ async def test_a_hub_that_starts_later_knows_nothing_of_before(
     autojump_clock: MockClock, timers: Timers
 ) -> None:
     """[K1.56] Hub(seq=…): before the start the ring cannot tell; a ring of 0 never can."""
-    hub = Hub(timers, interval_s=INTERVAL_S, ring_len_max=10, seq=7)
+    hub = Hub(timers, pace=Pace(INTERVAL_S), ring_len_max=10, seq=7)
     assert (hub.seq, hub.since(6, NOTES), hub.since(7, NOTES)) == (7, None, [])
     hub.publish(8, "notes", "x", urgent=True)
     assert hub.since(7, NOTES) == [(8, "notes", "x")]
-    bare = Hub(timers, interval_s=INTERVAL_S, ring_len_max=0)
+    bare = Hub(timers, pace=Pace(INTERVAL_S), ring_len_max=0)
     bare.publish(1, "notes", "x", urgent=True)
     assert (bare.since(0, NOTES), bare.since(1, NOTES)) == (None, [])
 
 
 async def test_the_ring_forgets_by_weight_too(autojump_clock: MockClock, timers: Timers) -> None:
     """[K1.58] Few heavy items push out many light ones; one that is too heavy is not kept."""
-    hub = Hub(timers, interval_s=INTERVAL_S, ring_len_max=100, ring_weight_max=1_000)
+    hub = Hub(timers, pace=Pace(INTERVAL_S), ring_len_max=100, ring_weight_max=1_000)
     sink = Recorder()
     hub.attach(sink, NOTES)
     for seq in range(1, 51):

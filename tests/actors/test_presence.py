@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors import PresenceBoard, Timers
+from actors import Pace, PresenceBoard, Timers
 
 Told = list[tuple[float, dict[str, object | None]]]
 
@@ -28,7 +28,7 @@ def _board(timers: Timers, told: Told) -> PresenceBoard:
     def tell(changed: Mapping[str, object | None]) -> None:
         told.append((round(trio.current_time() - start, 6), dict(changed)))
 
-    return PresenceBoard(timers, interval_s=0.05, tell=tell)
+    return PresenceBoard(timers, pace=Pace(0.05), tell=tell)
 
 
 async def test_the_first_change_is_told_at_once_and_later_ones_coalesced(
@@ -78,7 +78,7 @@ async def test_a_receiver_that_raises_is_logged(
         count += 1
         raise ValueError("bad receiver")
 
-    board = PresenceBoard(timers, interval_s=0.05, tell=tell)
+    board = PresenceBoard(timers, pace=Pace(0.05), tell=tell)
     board.set("ann", 1)
     board.set("ann", 2)
     await trio.sleep(1)

@@ -13,7 +13,7 @@ import trio
 import trio.testing
 
 from protocol._readiness import Readiness
-from protocol.limits import OVERLOAD_AFTER_S, READY_MAX, TURN_S
+from protocol.limits import OVERLOAD_AFTER_S, READY_MAX, STRAIN_AFTER_S, STRAIN_CALM_S, TURN_S
 from protocol.pressure import Pressure
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="this kernel has no epoll")
@@ -167,6 +167,31 @@ async def test_turns_that_leave_sockets_unread_are_pressure(
     assert pressure.times == 1
     pressure.turn_over(is_all_read=True)
     assert not pressure.is_high
+
+
+async def test_what_can_wait_comes_less_often_before_anything_is_refused(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - works by being asked for
+) -> None:
+    """[W5.14] Strain is told once, early, and ends when all has been read for a while."""
+    pressure = Pressure()
+    told: list[bool] = []
+    pressure.on_strain = told.append
+    pressure.turn_over(is_all_read=False)
+    await trio.sleep(STRAIN_AFTER_S)
+    pressure.turn_over(is_all_read=False)
+    assert (told, pressure.is_high) == ([True], False)
+    pressure.turn_over(is_all_read=True)
+    await trio.sleep(STRAIN_CALM_S - 0.1)
+    pressure.turn_over(is_all_read=False)
+    pressure.turn_over(is_all_read=True)
+    await trio.sleep(STRAIN_CALM_S - 0.1)
+    pressure.turn_over(is_all_read=True)
+    assert told == [True], "it was behind in between"
+    await trio.sleep(0.2)
+    pressure.turn_over(is_all_read=True)
+    assert told == [True, False]
+    pressure.relax()
+    assert told == [True, False]
 
 
 async def test_more_ready_sockets_than_a_turn_takes_are_noticed(nursery: trio.Nursery) -> None:
