@@ -21,6 +21,7 @@ from collab.http import (
     make_http_app,
     notes_routes,
     overview_routes,
+    refusing_while_behind,
     schema_routes,
     sign_in_routes,
     webhook_routes,
@@ -114,8 +115,11 @@ async def listen(
         routes = [*http_routes(app), *operators, *pages]
         http_app = make_http_app(readiness, partial(server_figures, app, wire), routes=routes)
         check_routes(http_app.routes)
+        answer_http = refusing_while_behind(http_app, wire.overloaded)
         route = partial(_route, wire, YjsDoors(wire, target_of=document_target))
-        serve = partial(serve_port, config, route=route, http_app=http_app, pressure=wire.pressure)
+        serve = partial(
+            serve_port, config, route=route, http_app=answer_http, pressure=wire.pressure
+        )
         try:
             bound: BoundPort = await nursery.start(serve)
         except OSError as error:

@@ -232,11 +232,11 @@ class WireConnection(Host):
         call = WireCall(self, message, trio.current_time())
         call.tick = self.expect_call(call, message.deadline_ms)
         self._calls[call.ref] = call
-        if self.server.pressure.is_high:
-            self.server.metrics.calls_overloaded += 1
-            call.fail(self.server.overloaded())
-        else:
+        overloaded = self.server.overloaded()
+        if overloaded is None:
             self.start_call(call)
+        else:
+            call.fail(overloaded)
 
     def answer(self, call: WireCall, frame: bytes) -> None:
         """Send the answer of *call*, which is settled."""

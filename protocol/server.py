@@ -195,8 +195,11 @@ class WireServer:
         """Return when a client should come back: spread, so that not all come at once."""
         return self._rng.randint(RECONNECT_SPREAD_MIN_MS, RECONNECT_SPREAD_MAX_MS)
 
-    def overloaded(self) -> WireError:
-        """Return the refusal of a call that cannot be served in time."""
+    def overloaded(self) -> WireError | None:
+        """Return the refusal of a call that could not be served in time, if now it could not."""
+        if not self.pressure.is_high:
+            return None
+        self.metrics.calls_overloaded += 1
         again_ms = self._rng.randint(OVERLOAD_SPREAD_MIN_MS, OVERLOAD_SPREAD_MAX_MS)
         return WireError("overloaded", "more than we can do now", retry_after_ms=again_ms)
 

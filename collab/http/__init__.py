@@ -9,6 +9,7 @@ from collab.http.figures import FigureKind as FigureKind
 from collab.http.figures import FigureSource as FigureSource
 from collab.http.figures import figures_of as figures_of
 from collab.http.notes import notes_routes as notes_routes
+from collab.http.overload import refusing_while_behind as refusing_while_behind
 from collab.http.oversight import overview_routes as overview_routes
 from collab.http.schema import schema_routes as schema_routes
 from collab.http.tickets import sign_in_routes as sign_in_routes

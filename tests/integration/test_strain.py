@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import trio
@@ -19,6 +20,7 @@ from collab.storage import MemoryStore
 from collab.transcript.commands import AddChunk
 from protocol.gateway import EventFrame
 from protocol.limits import STRAIN_AFTER_S
+from tests.server.running import get
 from tests.simulation.watcher import Watcher
 
 MEETING = "meeting:m1"
@@ -66,6 +68,21 @@ async def test_a_port_that_is_behind_slows_what_can_wait() -> None:
                 assert presence.interval_s == PRESENCE_INTERVAL_MAX_S
             assert batches.interval_s == BATCH_INTERVAL_S
             assert presence.interval_s == PRESENCE_INTERVAL_S
+
+
+async def test_new_work_over_http_is_refused_while_the_server_is_behind() -> None:
+    """[W5.15] With a time to come back; whoever runs the server sees it all the same."""
+    async with open_app(None, AppSettings(dev=True)) as app, app.listen() as port:
+        url = f"http://127.0.0.1:{port.port}"
+        pressure = port.wire.pressure
+        pressure.is_high = True
+        status, body = await get(url, "/v1/notes/meeting:m1")
+        assert (status, json.loads(body)["code"]) == (503, "overloaded")
+        assert port.wire.metrics.calls_overloaded == 1
+        for path in ("/healthz", "/metrics", "/v1/schema"):
+            assert (await get(url, path))[0] == 200
+        pressure.turn_over(is_all_read=True)
+        assert (await get(url, "/v1/notes/meeting:m1"))[0] == 401
 
 
 async def test_speech_comes_in_larger_batches_under_strain(autojump_clock: MockClock) -> None:
