@@ -110,6 +110,7 @@ class Follower:
         "_actor",
         "_all",
         "_presence",
+        "_shown",
         "_taken_back",
         "_topics",
         "caller",
@@ -131,6 +132,7 @@ class Follower:
         self.subscription = subscription
         self.hub = hub
         self._presence = presence
+        self._shown: object = None  # What the others see of this session, if it came from here.
         self._all = followers
         # While a page of the past is under way: what was taken back since it was begun.
         self._taken_back: set[int] | None = None
@@ -154,11 +156,14 @@ class Follower:
             previous.leave_hub()
         self._all.add(self)
         self.hub.attach(self, self._topics)
+        held: Any = self._presence.members.get(self._session_id)
+        if held is not None:  # Who left and comes back at once has never been away.
+            self.set_presence(held["state"])
         first_answer()
         if self.subscription.over:
             self.detach()
         elif self._wants_presence:
-            if previous is None:
+            if held is None:
                 self.set_presence(None)
             self._send_all_present()
 
@@ -167,10 +172,13 @@ class Follower:
         self.hub.detach(self)
 
     def detach(self) -> None:
-        """Leave hub and presence. Harmless when repeated."""
+        """Leave hub and presence. Harmless when repeated.
+
+        A successor of the same session, which subscribed again at once, goes on being here.
+        """
         self.hub.detach(self)
         self._all.drop(self)
-        if self._wants_presence:
+        if self._presence.members.get(self._session_id) is self._shown is not None:
             self._presence.set(self._session_id, None)
 
     def speak_for(self, caller: Caller) -> None:
@@ -285,8 +293,8 @@ class Follower:
     def set_presence(self, state: Mapping[str, Any] | None) -> None:
         """Show *state* to the others, stamped with who this really is."""
         if self._wants_presence:
-            member = {"user": self.caller.user_id, "state": state}
-            self._presence.set(self._session_id, member)
+            self._shown = {"user": self.caller.user_id, "state": state}
+            self._presence.set(self._session_id, self._shown)
 
     def tell_presence(self, frame: PresenceFrame) -> None:
         """Pass on who came, went or moved; the frame is shared by all followers."""

@@ -45,6 +45,7 @@ from protocol.limits import (
 from protocol.messages import SUBPROTOCOL_JSON, Error, ServerMessage, Welcome
 from protocol.metrics import ConnectionFigures
 from protocol.outbox import Outbox
+from protocol.pauses import Pauses
 from protocol.session import Effects, Session
 from protocol.socket import Socket
 from protocol.subscription import Phase, WireSubscription
@@ -69,6 +70,7 @@ class WireConnection(Host):
         self._identity: Identity | None = None
         self._calls: dict[int, WireCall] = {}
         self._subscriptions: dict[int, WireSubscription] = {}
+        self._pauses = Pauses(server.wheel, self.hand_back)
         self._nursery: trio.Nursery | None = None
         self._handshake = Alarm(server.wheel, self._handshake_due)
         self._silence = Alarm(server.wheel, self._check_silence)
@@ -271,8 +273,17 @@ class WireConnection(Host):
 
     def _end_subscription(self, effect: do.EndSubscription) -> None:
         subscription = self._subscriptions.get(effect.ref)
-        if subscription is not None:  # Else sending what came before has ended the connection.
+        if subscription is None:
+            return  # Sending what came before it has ended the connection.
+        if effect.may_return:
+            self._pauses.leave(subscription)
+        else:
             subscription.drop()
+
+    def subscription_answered(self, subscription: WireSubscription) -> None:
+        """It has its answer, and the place of one of its target that was left just before."""
+        super().subscription_answered(subscription)
+        self._pauses.end(subscription.target)
 
     def _pass_presence(self, effect: do.PassPresence) -> None:
         self.pass_presence(self._subscriptions[effect.ref], effect.state)
@@ -369,6 +380,7 @@ class WireConnection(Host):
             call.orphan() if has_client_left else call.abandon()
         for subscription in list(self._subscriptions.values()):
             subscription.drop()
+        self._pauses.end_all()
 
 
 # One table for all connections: an idle one should cost little memory.

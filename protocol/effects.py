@@ -52,9 +52,13 @@ class StartSubscription:
 
 @define
 class EndSubscription:
-    """Take the subscription from the gateway. Its client was told, or will not listen."""
+    """Take the subscription from the gateway. Its client was told, or will not listen.
+
+    *may_return*: the client goes on with the session, and perhaps with the target; see ``pauses``.
+    """
 
     ref: int
+    may_return: bool = False
 
 
 @define

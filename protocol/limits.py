@@ -38,6 +38,7 @@ CONNECTIONS_MAX: Final = 20_000
 KEEPALIVE_INTERVAL_S: Final = 20.0  # Below the 30 s at which proxies and y-websocket give up.
 KEEPALIVE_TIMEOUT_S: Final = 20.0
 SILENCE_TIMEOUT_S: Final = 2 * KEEPALIVE_INTERVAL_S + KEEPALIVE_TIMEOUT_S  # Two pings may be lost.
+PRESENCE_HOLD_S: Final = 1.0  # Between unsubscribe and subscribe of a target: a slow round trip.
 DEADLINE_TICK_S: Final = 0.05  # How late a deadline may be noticed.
 OVERLOAD_SPREAD_MIN_MS: Final = 500  # When refused calls come back, spread.
 OVERLOAD_SPREAD_MAX_MS: Final = 2_000

@@ -191,7 +191,8 @@ class Session:
         if target is None:
             return (_error(ref, WireError("not_found", "no subscription has this ref")),)
         self.ended(ref)
-        return (EndSubscription(ref), Send(Ended(ref=ref, target=target, code="unsubscribed")))
+        ended = Ended(ref=ref, target=target, code="unsubscribed")
+        return (EndSubscription(ref, may_return=True), Send(ended))
 
     def _take_presence(self, presence: SetPresence, _now_s: float) -> Effects:
         ref = self.targets.get(presence.target)

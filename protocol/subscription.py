@@ -17,6 +17,7 @@ However it ends, it ends in :meth:`_finish`, once::
     fail later, cut: the wire, for both            ended (error {ref}    unsubscribe
                                                      while pending)
     drop: the client left, or is gone              nothing               unsubscribe
+    leave: the client may come back at once        nothing               unsubscribe, later
 
 The seq is the proof: every frame continues exactly where the one before ended. A frame that does
 not is skipped, and what it would have left out is re-read.
@@ -260,6 +261,10 @@ class WireSubscription:
     def drop(self) -> None:
         """The client left, or is gone: nothing is sent, and the gateway gets it back."""
         self._finish(None, is_held=True)
+
+    def leave(self) -> None:
+        """The client left, and the gateway gets it back later; see ``pauses``."""
+        self._finish(None, is_held=False)
 
     def _finish(self, last_words: ServerMessage | None, *, is_held: bool) -> None:
         """End it, once. *is_held*: the gateway may still hold it."""

@@ -41,6 +41,7 @@ class Carets:
         self._wire = wire
         self._target = target
         self._client = client
+        self._part = f"{AWARENESS_PART}:{client}"  # This session may have other editors.
         self._clock = 0
         self._own: Mapping[str, Any] | None = None
         self._subscribed = trio.Event()  # Replaced whenever :meth:`keep` has seen it.
@@ -102,7 +103,7 @@ class Carets:
         own = None
         if self._own is not None:
             own = awareness_shown([Presence(self._client, self._clock, self._own)])
-        await self._wire.presence(self._target, own, part=AWARENESS_PART)
+        await self._wire.presence(self._target, own, part=self._part)
 
     # ------------------------------------------------------------ what the others show
 

@@ -88,6 +88,8 @@ class Feed:
         self._epoch: str | None = None  # Of the server's newest answer.
         self._seq = 0  # The wire subscription has delivered everything up to here.
         self._present: dict[str, Mapping[str, Any] | None] = {}
+        # The server shows something of ours, also while a subscription takes over from another.
+        self._is_shown = False
         self._is_admitting_singly = False  # After a refusal, to find whose it was.
         self._too_big_closes = 0  # Sessions ended by a message too large, without progress since:
         self._too_big_at: tuple[str | None, int] | None = None
@@ -118,6 +120,8 @@ class Feed:
             inbox.finish(None)
             if not self.inboxes:
                 self._own_presence.clear()
+                if self.state is FeedState.LIVE and self._is_shown:
+                    self._send_presence()
             self.advance()
 
     def presence_with(self, part: str, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -136,6 +140,7 @@ class Feed:
     def link_up(self) -> None:
         """A session is open: ask."""
         self.state = FeedState.IDLE
+        self._is_shown = False
         self.advance()
 
     def link_down(self) -> None:
@@ -328,12 +333,13 @@ class Feed:
             inbox.is_accepted = inbox.is_accepted or inbox.topics <= self._topics
         if all(inbox.is_accepted for inbox in self.inboxes):
             self._is_admitting_singly = False
-        if self._own_presence:
+        if self._own_presence or self._is_shown:
             self._send_presence()
         self.advance()
 
     def _send_presence(self) -> None:
         own = _merged(self._own_presence.values())
+        self._is_shown = own is not None
         self._send(SetPresence(target=self.target, state=own))
 
     def _refused(self, code: str, message: str) -> None:
@@ -374,6 +380,13 @@ def _snapshot_item(message: Snapshot | Reset, reason: str | None) -> SnapshotIte
 
 
 def _merged(parts: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return what all *parts* show together; None: there is no part."""
+    """Return what all *parts* show together, maps of one name as one; None: there is no part."""
     shown = list(parts)
-    return {name: value for part in shown for name, value in part.items()} if shown else None
+    whole: dict[str, Any] = {}
+    for name, value in (pair for part in shown for pair in part.items()):
+        before = whole.get(name)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            whole[name] = {**before, **value}
+        else:
+            whole[name] = value
+    return whole if shown else None

@@ -222,12 +222,13 @@ class Link:
             self._transport_closed(closed)
 
     def _next_payload(self) -> Payload | None:
+        # Presence first: what comes before the end of its subscription must not arrive after it.
+        if self._presence and not self._is_draining:
+            return self._presence.pop(next(iter(self._presence)))
         if self._posted:
             return self._posted.popleft()
         if self._is_draining:
             return None
-        if self._presence:
-            return self._presence.pop(next(iter(self._presence)))
         return self._queue.take(trio.current_time())
 
     async def _keep_alive(self, interval_s: float) -> None:

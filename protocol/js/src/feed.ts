@@ -49,6 +49,7 @@ export class Feed {
   #epoch: string | null = null // Of the server's newest answer.
   #seq = 0 // The wire subscription has delivered everything up to here.
   readonly #present = new Map<string, Present>()
+  #isShown = false // The server shows something of ours, also while a subscription takes over from another.
   #isAdmittingSingly = false // After a refusal, to find whose it was.
 
   constructor (target: string, ports: FeedPorts) {
@@ -88,28 +89,30 @@ export class Feed {
     if (at < 0) return
     this.inboxes.splice(at, 1)
     inbox.finish(null)
-    if (this.inboxes.length === 0) this.#ownPresence.clear()
+    if (this.inboxes.length === 0) {
+      this.#ownPresence.clear()
+      if (this.state === 'live' && this.#isShown) this.#sendPresence()
+    }
     this.advance()
   }
 
   /** Returns what would be shown if `part` showed `state`; null: nothing. */
   presenceWith (part: string, state: Fields | null): Record<string, unknown> | null {
     const parts = [...this.#ownPresence].filter(([name]) => name !== part).map(([, shown]) => shown)
-    if (state !== null) parts.push(state)
-    return parts.length === 0 ? null : Object.assign({}, ...parts) as Record<string, unknown>
+    return merged(state === null ? parts : [...parts, state])
   }
 
   /** Shows `state` to the others, now and after every reconnect; null takes it back. */
   setPresence (part: string, state: Fields | null): void {
-    const whole = this.presenceWith(part, state)
-    if (state === null) this.#ownPresence.delete(part)
-    else this.#ownPresence.set(part, state)
-    if (this.state === 'live') this.#ports.send({ t: 'presence', target: this.target, state: whole })
+    this.#ownPresence.delete(part)
+    if (state !== null) this.#ownPresence.set(part, state) // The newest counts where two show the same.
+    if (this.state === 'live') this.#sendPresence()
   }
 
   /** A session is open: asks. */
   linkUp (): void {
     this.state = 'idle'
+    this.#isShown = false
     this.advance()
   }
 
@@ -289,9 +292,14 @@ export class Feed {
     this.#seq = seq
     for (const inbox of this.inboxes) inbox.isAccepted ||= this.#covers(inbox)
     if (this.inboxes.every(inbox => inbox.isAccepted)) this.#isAdmittingSingly = false
-    const own = this.presenceWith('', this.#ownPresence.get('') ?? null)
-    if (own !== null) this.#ports.send({ t: 'presence', target: this.target, state: own })
+    if (this.#ownPresence.size > 0 || this.#isShown) this.#sendPresence()
     this.advance()
+  }
+
+  #sendPresence (): void {
+    const state = merged([...this.#ownPresence.values()])
+    this.#isShown = state !== null
+    this.#ports.send({ t: 'presence', target: this.target, state })
   }
 
   /** Tells those whose fault it can be; with several newcomers, asks for one at a time. */
@@ -327,6 +335,21 @@ export class Feed {
     this.state = 'waiting'
     this.#ports.retryLater(this, this.#ports.backoff.nextMs() + (retryAfterMs ?? 0))
   }
+}
+
+/** Returns what all parts show together, maps of the same name as one map; null: there is no part. */
+function merged (parts: readonly Fields[]): Record<string, unknown> | null {
+  if (parts.length === 0) return null
+  const whole: Record<string, unknown> = {}
+  for (const [name, value] of parts.flatMap(part => Object.entries(part))) {
+    const before = whole[name]
+    whole[name] = isMap(before) && isMap(value) ? { ...before, ...value } : value
+  }
+  return whole
+}
+
+function isMap (value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
 }
 
 function snapshotItem (message: SnapshotMessage | ResetMessage, resetReason: string | null): SnapshotItem {

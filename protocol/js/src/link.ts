@@ -220,13 +220,14 @@ export class Link {
   }
 
   #next (): Payload | null {
-    const posted = this.#posted.shift()
-    if (posted !== undefined) return posted
-    if (this.#isDraining) return null
-    for (const [target, payload] of this.#presence) {
+    // Presence first: what comes before the end of its subscription must not arrive after it.
+    for (const [target, payload] of this.#isDraining ? [] : this.#presence) {
       this.#presence.delete(target)
       return payload
     }
+    const posted = this.#posted.shift()
+    if (posted !== undefined) return posted
+    if (this.#isDraining) return null
     return this.#parts.queue.take(performance.now())
   }
 

@@ -158,6 +158,31 @@ it('[JS2.9] presence is merged until it is read, shown again after a reconnect, 
   expect([...sessions]).toEqual([['s2', bob], ['s3', null], ['__proto__x', bob]])
 })
 
+it('[JS2.9] parts that show a map of one name show one map; what is taken back between two subscriptions is not shown by the next', async () => {
+  const server = new WireServer()
+  const client = open(server)
+  const follower = client.follow('log:1', ['log', 'presence'])
+  await pass()
+  client.setPresence('log:1', { yjs: { 1: 'x' } }, 'a')
+  client.setPresence('log:1', { yjs: { 2: 'y' }, at: 1 }, 'b')
+  await pass()
+  const states = (): unknown[] => server.messages('presence').map(({ state }) => state)
+  expect(states().at(-1)).toEqual({ yjs: { 1: 'x', 2: 'y' }, at: 1 })
+  client.setPresence('log:1', null, 'b')
+  await pass()
+  expect(states().at(-1)).toEqual({ yjs: { 1: 'x' } })
+  client.follow('log:1', ['other']).close() // It unsubscribes and asks anew.
+  client.setPresence('log:1', null, 'a')
+  await pass()
+  expect(states().at(-1)).toBeNull()
+  client.setPresence('log:1', { at: 2 })
+  await pass()
+  follower.close()
+  await pass()
+  const last = server.heard.filter(({ t }) => t === 'presence' || t === 'unsubscribe').slice(-2)
+  expect(last).toMatchObject([{ t: 'presence', state: null }, { t: 'unsubscribe' }])
+})
+
 it('[JS2.10] bad wishes are refused at once', () => {
   const client = open(new WireServer())
   expect(() => client.follow('log:1', [])).toThrow(RangeError)

@@ -125,6 +125,19 @@ it('[JS6.4] awareness is presence: seen by others under their true name, gone wi
   await until(() => seen() === undefined)
 })
 
+it('[JS6.4] several editors of one document on one connection are all seen, and each goes alone', async () => {
+  const { client } = open('ann')
+  const [one, two] = [0, 1].map(() => new NotesProvider(client, 'meeting:editors', new Y.Doc())) as [NotesProvider, NotesProvider]
+  const bob = notes('bob', 'editors')
+  await Promise.all([one.synced(), two.synced(), bob.synced()])
+  one.awareness.setLocalStateField('user', { name: 'one' })
+  two.awareness.setLocalStateField('user', { name: 'two' })
+  const seen = (): unknown[] => [one, two].map(({ doc }) => (bob.awareness.getStates().get(doc.clientID)?.['user'] as { name: string } | undefined)?.name)
+  await until(() => seen().join() === 'one,two')
+  two.destroy()
+  await until(() => seen().join() === 'one,')
+})
+
 it('[JS6.5] refused edits are handed out, and a new document goes on with the servers', async () => {
   const host = open('host').meeting('refusing')
   const writer = new NotesProvider(host.client, host.name, new Y.Doc())

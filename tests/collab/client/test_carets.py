@@ -159,7 +159,7 @@ class _Wire:
         await trio.lowlevel.checkpoint()
         if len(self.clocks) == 3:
             raise NotFollowing("meeting:m1")
-        assert (part, state is not None and list(state["yjs"])) == ("yjs", ["7"])
+        assert (part, state is not None and list(state["yjs"])) == ("yjs:7", ["7"])
         self.clocks.append(state["yjs"]["7"]["clock"] if state else 0)
 
 

@@ -9,17 +9,22 @@ import { type Awareness, applyAwarenessUpdate, removeAwarenessStates } from 'y-p
 import type { PresenceItem } from '../items.js'
 import type { Fields, Present } from '../messages.js'
 
-/** The part of a session's presence that is awareness. */
-export const AWARENESS_PART = 'yjs'
+/** What the states of a session's Yjs clients are under in its presence. */
+const AWARENESS = 'yjs'
 
 const CLIENTS_OF_SESSION_MAX = 64 // Others' words: who shows more is not believed.
+
+/** Returns the part of presence that is this client's alone: one session may have several editors. */
+export function awarenessPart ({ clientID }: Awareness): string {
+  return `${AWARENESS}:${clientID}`
+}
 
 /** Returns what presence says of this client; null: it shows nothing. */
 export function awarenessShown (awareness: Awareness): Fields | null {
   const state = awareness.getLocalState()
   if (state === null) return null
   const clock = awareness.meta.get(awareness.clientID)?.clock ?? 0
-  return { [AWARENESS_PART]: { [String(awareness.clientID)]: { clock, state } } }
+  return { [AWARENESS]: { [String(awareness.clientID)]: { clock, state } } }
 }
 
 interface Shown { readonly client: number, readonly clock: number, readonly state: Fields }
@@ -74,7 +79,7 @@ export class Carets {
 
 /** Returns the states that a session shows. Its user's id is the server's word, all else is theirs. */
 function statesIn ({ user, state }: Present): Shown[] {
-  const part = state?.[AWARENESS_PART]
+  const part = state?.[AWARENESS]
   if (typeof part !== 'object' || part === null) return []
   const states: Shown[] = []
   for (const [name, entry] of Object.entries(part).slice(0, CLIENTS_OF_SESSION_MAX)) {

@@ -24,7 +24,7 @@ import type { Follower } from '../follower.js'
 import { type Item, PRESENCE_TOPIC, type SnapshotItem } from '../items.js'
 import { NOTES_EDIT_TRIES_MAX } from '../limits.js'
 import { Listeners, type Observable } from '../observable.js'
-import { AWARENESS_PART, awarenessShown, Carets } from './carets.js'
+import { awarenessPart, awarenessShown, Carets } from './carets.js'
 import { Unsent } from './unsent.js'
 
 const TOPIC = 'notes'
@@ -160,7 +160,7 @@ export class NotesProvider implements Observable<NotesStatus> {
   #showAwareness (): void {
     if (this.#end !== null) return
     try {
-      this.#client.setPresence(this.#target, awarenessShown(this.awareness), AWARENESS_PART)
+      this.#client.setPresence(this.#target, awarenessShown(this.awareness), awarenessPart(this.awareness))
     } catch (error) {
       // Too large a state, or one that JSON cannot carry, is not shown; it must not stop an editor.
       if (!(error instanceof ClientError || error instanceof TypeError || error instanceof RangeError)) throw error
@@ -309,7 +309,7 @@ export class NotesProvider implements Observable<NotesStatus> {
     clearInterval(this.awareness._checkInterval) // Nobody is left to go stale; it would keep a process alive.
     this.#carets.clear()
     try {
-      this.#client.setPresence(this.#target, null, AWARENESS_PART)
+      this.#client.setPresence(this.#target, null, awarenessPart(this.awareness))
     } catch {
       // The client is at its end, or the target is not followed any more: nothing is shown anyway.
     }
