@@ -76,13 +76,13 @@ async def test_new_work_over_http_is_refused_while_the_server_is_behind() -> Non
         url = f"http://127.0.0.1:{port.port}"
         pressure = port.wire.pressure
         pressure.is_high = True
-        status, body = await get(url, "/v1/notes/meeting:m1")
+        status, body = await get(url, "/v1/notes/meeting:m1.md")
         assert (status, json.loads(body)["code"]) == (503, "overloaded")
         assert port.wire.metrics.calls_overloaded == 1
         for path in ("/healthz", "/metrics", "/v1/schema"):
             assert (await get(url, path))[0] == 200
         pressure.turn_over(is_all_read=True)
-        assert (await get(url, "/v1/notes/meeting:m1"))[0] == 401
+        assert (await get(url, "/v1/notes/meeting:m1.md"))[0] == 401
 
 
 async def test_speech_comes_in_larger_batches_under_strain(autojump_clock: MockClock) -> None:
