@@ -1,11 +1,11 @@
-// Builds one of the packages, or all: ES modules into dist/, with types and source maps.
+// Builds one of the packages, or all: ES modules into dist/, with types and source maps; the licence beside.
 //
 //   node build.mjs            the three packages
 //   node build.mjs react      one of them (what `npm pack` does first)
 //
 // Nothing is bundled but what is ours: whoever uses a package has one Yjs, one React.
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { copyFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,7 @@ const packages = {
   react: { folder: 'react', entries: { index: 'src/index.ts' } },
   tanstack: { folder: 'tanstack', entries: { index: 'src/index.ts' } }
 }
-// React and TanStack have the client's types from its dist, as their users do: the client goes first.
+// React and TanStack have the client's types from its dist: the client goes first.
 const [only] = process.argv.slice(2)
 const names = only === undefined ? Object.keys(packages) : [...new Set(['client', only])]
 
@@ -26,6 +26,7 @@ for (const name of names) {
   const { folder, entries } = packages[name]
   const at = join(here, folder)
   rmSync(join(at, 'dist'), { recursive: true, force: true })
+  copyFileSync(join(here, '../../LICENSE'), join(at, 'LICENSE')) // npm packs the one that is beside.
   await build({
     absWorkingDir: at,
     entryPoints: entries,

@@ -36,12 +36,12 @@ export interface ClientOptions {
   /** `msgpack` or `json`. */
   readonly codec: Codec
   /** The environment's own by default; on Node before 22 that of the package `ws`. */
-  readonly WebSocket?: SocketConstructor
+  readonly WebSocket?: SocketConstructor | undefined
   /** Calls that may be unanswered at once. */
-  readonly offlineQueueMax?: number
+  readonly offlineQueueMax?: number | undefined
   /** Events that a follower may leave unread before it has to catch up. */
-  readonly followBufferMax?: number
-  readonly random?: Random
+  readonly followBufferMax?: number | undefined
+  readonly random?: Random | undefined
 }
 
 /** How one call is made. */

@@ -16,7 +16,7 @@ import type { View } from './view.js'
 /** How `connect` opens a client. */
 export interface ConnectOptions extends Omit<ClientOptions, 'codec'> {
   /** MessagePack by default. */
-  readonly encoding?: 'msgpack' | 'json'
+  readonly encoding?: 'msgpack' | 'json' | undefined
 }
 
 /**

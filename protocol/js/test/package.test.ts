@@ -60,13 +60,13 @@ async function prints (code: string, wanted: RegExp): Promise<void> {
   process.kill()
 }
 
-it('[JS10.1] a package holds its build, its types and its README, and nothing else', () => {
+it('[JS10.1] a package holds its build, its types, its README and its licence, and nothing else', () => {
   for (const name of Object.keys(PACKAGES)) {
     const at = join(user, 'node_modules', '@collab', name)
-    expect(readdirSync(at).sort()).toEqual(['README.md', 'dist', 'package.json'])
+    expect(readdirSync(at).sort()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json'])
     expect(readdirSync(join(at, 'dist'))).toEqual(expect.arrayContaining(['index.d.ts', 'index.js', 'index.js.map']))
-    const { dependencies } = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8')) as { dependencies?: object }
-    expect(dependencies).toBeUndefined()
+    const published = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8')) as object
+    for (const field of ['dependencies', 'workspaces']) expect(published).not.toHaveProperty(field)
   }
 })
 
@@ -98,20 +98,27 @@ it('[JS10.2] the start of the README of the queries works', async () => {
 
 it('[JS10.3] the types are whole for whoever uses them', () => {
   writeFileSync(join(user, 'use.ts'), `
-    import { connect, type MessagesShown } from '@collab/client'
+    import { connect, type MessagesShown, olderMessages } from '@collab/client'
     import { NotesProvider } from '@collab/client/yjs'
     import type { Meeting } from '@collab/client/wire'
     import { useChat } from '@collab/react'
     import { collabQueries } from '@collab/tanstack'
     const meeting = connect('http://x', { token: async () => 't' }).meeting('m')
     const id: Promise<{ id: number }> = meeting.do('messages.post', { text: 'hi' })
+    // What is left out may be undefined, however strict the program is.
+    const options: { signal: AbortSignal | undefined, timeoutMs: number | undefined } = { signal: undefined, timeoutMs: undefined }
+    void meeting.do('messages.post', { text: 'hi' }, options)
+    void meeting.messages().post('hi', options)
+    meeting.follow(['messages'], { signal: options.signal })
+    olderMessages(meeting, { signal: options.signal, limit: options.timeoutMs })
+    connect('http://x', { token: 't', WebSocket: undefined, encoding: undefined })
     // @ts-expect-error -- there is no such argument
     meeting.do('messages.post', { txt: 'hi' })
     // @ts-expect-error -- this is a query
     meeting.do('meeting.get')
     export type All = [typeof id, Meeting, MessagesShown, NotesProvider, typeof useChat, typeof collabQueries]
   `)
-  const flags = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--types', 'react', '--typeRoots', join(PROJECT, 'node_modules/@types'), '--skipLibCheck', 'use.ts']
+  const flags = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--module', 'nodenext', '--types', 'react', '--typeRoots', join(PROJECT, 'node_modules/@types'), '--skipLibCheck', 'use.ts']
   execFileSync(join(PROJECT, 'node_modules/.bin/tsc'), flags, { cwd: user, stdio: 'inherit' })
 })
 
