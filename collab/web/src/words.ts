@@ -54,8 +54,12 @@ export const NOT_TAKEN = "The server does not take this token: it has ended, is 
 
 /** Why something did not work, for people: no names of operations, no ids. */
 export function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  switch (codeOf(error)) {
+  return refusalOf(codeOf(error), error instanceof Error ? error.message : String(error));
+}
+
+/** What a refusal with this code and these words means for people. */
+export function refusalOf(code: string, message: string): string {
+  switch (code) {
     case "permission_denied":
       return message.startsWith("your role does not allow") ? "your role does not allow this" : message;
     case "unauthenticated":

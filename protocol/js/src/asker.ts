@@ -26,6 +26,7 @@ export interface Question {
   readonly args: Fields
   readonly key: string | null
   readonly isRepeatable: boolean
+  readonly isWrite: boolean
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
 }
@@ -71,7 +72,7 @@ export class Asker {
     }
   }
 
-  #openCall ({ target, op, args, key, isRepeatable, timeoutMs }: Question): OpenCall {
+  #openCall ({ target, op, args, key, isRepeatable, isWrite, timeoutMs }: Question): OpenCall {
     checkName('target', target, TARGET_LEN_MAX)
     checkName('op', op, OP_LEN_MAX)
     if (key !== null) checkName('key', key, CLIENT_KEY_LEN_MAX)
@@ -80,7 +81,7 @@ export class Asker {
     const deadlineMs = Math.max(1, Math.ceil(Math.min(timeoutMs, CALL_DEADLINE_MAX_MS)))
     const payload = this.#keeper.codec.encode({ t: 'call', ref, target, op, args, key, deadline_ms: deadlineMs })
     checkSize(payload, 'FRAME_BYTES_MAX', FRAME_BYTES_MAX)
-    return new OpenCall(ref, payload, isRepeatable)
+    return new OpenCall(ref, payload, { isRepeatable, isWrite })
   }
 
   /** Returns after how many ms to try again; null: the answer stands. */
@@ -103,7 +104,7 @@ export class Asker {
  */
 export async function authenticate (keeper: Keeper, token: string, timeoutMs: number): Promise<void> {
   const ref = keeper.newRef()
-  const auth = new OpenCall(ref, keeper.codec.encode({ t: 'auth', ref, token }), false)
+  const auth = new OpenCall(ref, keeper.codec.encode({ t: 'auth', ref, token }), { isRepeatable: false, isWrite: false })
   const patience = new Patience(timeoutMs, undefined)
   keeper.queue.add(auth)
   let outcome: Outcome

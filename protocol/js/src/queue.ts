@@ -22,6 +22,14 @@ export interface Answer { readonly value: unknown, readonly seq: number | null }
 /** What became of a call. */
 export type Outcome = { readonly answer: Answer } | { readonly error: ClientError }
 
+/** What may be done with a call, and what it does. */
+export interface CallKind {
+  /** It may be sent again although the server may have done it. */
+  readonly isRepeatable: boolean
+  /** It changes something: people want to know whether it is done. */
+  readonly isWrite: boolean
+}
+
 /**
  * One call on its way.
  *
@@ -32,6 +40,7 @@ export class OpenCall {
   readonly ref: number
   readonly payload: Payload
   readonly isRepeatable: boolean
+  readonly isWrite: boolean
   wasSent = false
   sentAt = -Infinity
   inFlight = false
@@ -40,10 +49,11 @@ export class OpenCall {
   #resolve!: (outcome: Outcome) => void
   answered!: Promise<Outcome>
 
-  constructor (ref: number, payload: Payload, isRepeatable: boolean) {
+  constructor (ref: number, payload: Payload, kind: CallKind) {
     this.ref = ref
     this.payload = payload
-    this.isRepeatable = isRepeatable
+    this.isRepeatable = kind.isRepeatable
+    this.isWrite = kind.isWrite
     this.reopen()
   }
 
@@ -71,16 +81,16 @@ export class CallQueue {
   #waiting: number[] = [] // Refs, ascending; forgotten ones are skipped when met.
   #first = 0 // Of `#waiting`: those before have left.
   #inFlight = 0
-  #unanswered = 0
+  #unsentWrites = 0
 
   constructor (lenMax: number, onCount: () => void) {
     this.#lenMax = lenMax
     this.#onCount = onCount
   }
 
-  /** Calls that are queued or sent, and not yet answered. */
-  get unanswered (): number {
-    return this.#unanswered
+  /** Writes that are queued or sent, and not yet answered. */
+  get unsentWrites (): number {
+    return this.#unsentWrites
   }
 
   /** Calls sent on the link that is up and not yet answered. */
@@ -98,7 +108,7 @@ export class CallQueue {
   /** Queues a new call; ask `checkRoom` first. */
   add (call: OpenCall): void {
     this.#open.set(call.ref, call)
-    this.#count(1)
+    this.#count(call, 1)
     this.#wait(call.ref)
     this.changed()
   }
@@ -107,14 +117,14 @@ export class CallQueue {
   retry (call: OpenCall): void {
     if (!this.#open.has(call.ref)) return
     call.reopen()
-    this.#count(1)
+    this.#count(call, 1)
     this.#wait(call.ref)
     this.changed()
   }
 
   /** Drops `call`; returns whether the server is still at it and should be told. */
   forget (call: OpenCall): boolean {
-    if (this.#open.delete(call.ref) && !call.isSettled) this.#count(-1)
+    if (this.#open.delete(call.ref) && !call.isSettled) this.#count(call, -1)
     this.#compact()
     if (!call.inFlight) return false
     call.inFlight = false
@@ -182,12 +192,13 @@ export class CallQueue {
   }
 
   #settle (call: OpenCall, outcome: Outcome): void {
-    if (!call.isSettled) this.#count(-1)
+    if (!call.isSettled) this.#count(call, -1)
     call.settle(outcome)
   }
 
-  #count (by: number): void {
-    this.#unanswered += by
+  #count (call: OpenCall, by: number): void {
+    if (!call.isWrite) return
+    this.#unsentWrites += by
     this.#onCount()
   }
 

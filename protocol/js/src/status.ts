@@ -13,7 +13,7 @@ export interface Connection {
   readonly phase: ConnectionPhase
   /** What to show people: a live connection over which something missed is still coming is `catching up`. */
   readonly shows: 'connecting' | 'catching up' | 'live' | 'offline' | 'closed'
-  /** Calls that are queued or sent, and not yet answered. */
+  /** Writes that are queued or sent, and not yet answered: what would be lost if the program ended now. */
   readonly unsent: number
   /** The newest round trip of a ping; null while there was none on this connection. */
   readonly latencyMs: number | null
@@ -54,7 +54,7 @@ export class Status implements Observable<Connection> {
 
   getSnapshot = (): Connection => {
     const shows = this.#facts.phase === 'live' && this.#feeds.isCatchingUp ? 'catching up' : this.#facts.phase
-    const unsent = this.#queue.unanswered
+    const unsent = this.#queue.unsentWrites
     if (this.#snapshot === null || this.#snapshot.shows !== shows || this.#snapshot.unsent !== unsent) {
       this.#snapshot = { ...this.#facts, shows, unsent }
     }

@@ -237,6 +237,7 @@ it('[JS3.10] the connection is observable: every change is told, and unsent call
   const forget = client.connection.subscribe(told)
   expect(client.connection.getSnapshot()).toBe(client.connection.getSnapshot())
   void client.call('log:1', 'add', { n: 1 })
+  void client.call('log:1', 'sum', {}, { isRead: true })
   const follower = collect(client.follow('log:1', ['log']))
   await pass(200)
   expect(told.mock.results.map(({ value }) => value as object)).toContainEqual(expect.objectContaining({ shows: 'offline', unsent: 1 }))

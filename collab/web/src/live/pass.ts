@@ -106,6 +106,11 @@ export function rememberedPass(): Pass | null {
   return token === null ? null : new Pass(token, sessionStorage.getItem(IS_GUEST) !== null);
 }
 
+/** The next guest in this browser is a new one. */
+export function forgetGuest(): void {
+  localStorage.removeItem(GUEST);
+}
+
 /** Returns a pass of the guest that is remembered, or of a new one. */
 export async function guestPass(): Promise<Pass> {
   return new Pass((await guestToken()).token, true);

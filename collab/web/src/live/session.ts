@@ -7,7 +7,7 @@
 import { Client, msgpack } from "@collab/client";
 import { Store } from "../store";
 import { reasonOf } from "../words";
-import { address, guestPass, Pass, rememberedPass } from "./pass";
+import { address, forgetGuest, guestPass, Pass, rememberedPass } from "./pass";
 import { handBackDrafts, unkept } from "./unkept";
 
 const NAME = "collab.name";
@@ -98,6 +98,7 @@ export function leave(problem: string | null = null): void {
   if (now.is === "in") {
     handBackDrafts(problem ?? "you have signed out");
     now.session.pass.close();
+    if (problem === null && now.session.pass.isGuest) forgetGuest(); // Whoever comes next is somebody else.
     void now.session.client.close();
   } else if (now.is === "opening") {
     void now.client?.close();

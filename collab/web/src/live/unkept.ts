@@ -6,7 +6,7 @@ import { Store } from "../store";
 export interface Unkept {
   readonly id: number;
   readonly target: string;
-  /** Notes are handed back whole; messages of one target, drafts too, together. */
+  /** Notes are handed back whole, as often as they are refused; messages of one target, drafts too, together. */
   readonly what: "notes" | "messages";
   readonly reason: string;
   readonly text: string;
@@ -19,11 +19,10 @@ let lastId = 0;
 /** Shows words to whoever wrote them. */
 export function handBack(target: string, what: Unkept["what"], text: string, reason: string): void {
   unkept.update((all) => {
-    const same = all.find((one) => one.target === target && one.what === what && one.reason === reason);
+    const same = all.find((one) => one.target === target && one.what === what && (what === "messages" || one.text === text));
     if (same === undefined) return [...all, { id: ++lastId, target, what, text, reason }];
-    if (same.text === text) return all;
-    const whole = what === "messages" ? `${same.text}\n\n${text}` : text; // The newest notes hold the older ones.
-    return all.map((one) => (one === same ? { ...one, text: whole } : one));
+    const whole = what === "messages" ? `${same.text}\n\n${text}` : text;
+    return all.map((one) => (one === same ? { ...one, reason, text: whole } : one));
   });
 }
 

@@ -12,7 +12,7 @@ import { YSyncConfig, ySync, ySyncFacet } from "y-codemirror.next";
 import * as Y from "yjs";
 import { handBack } from "../live/unkept";
 import type { Store } from "../store";
-import { reasonOf } from "../words";
+import { reasonOf, refusalOf } from "../words";
 import { type Caret, carets, showCarets } from "./carets";
 import { look, lookSheet } from "./look";
 import { ROOT } from "./root";
@@ -50,7 +50,7 @@ export function openNotes({ client, target, user, parent, unsaved }: Wanted): Op
     const { refused, error } = provider.getSnapshot();
     if (refused === null || handedBack.has(provider)) return;
     handedBack.add(provider);
-    handBack(target, "notes", wordsOf(refused), error === null ? refused.message : reasonOf(error));
+    handBack(target, "notes", wordsOf(refused), error === null ? refusalOf(refused.code, refused.message) : reasonOf(error));
   };
   const follow = (provider: NotesProvider): void => {
     unsaved.set(provider.getSnapshot().isSaved ? 0 : 1);
@@ -80,9 +80,8 @@ export function openNotes({ client, target, user, parent, unsaved }: Wanted): Op
       forget();
       bound?.close();
       host.remove();
-      provider.awareness.setLocalState(null);
-      // What is not saved yet is saved although nobody looks any more, as soon as there is a connection.
-      provider.saved().catch(() => handBackOf(provider)).finally(() => live.close());
+      live.close(); // What is not saved yet is saved although nobody looks any more, as soon as there is a connection.
+      provider.saved().catch(() => handBackOf(provider));
     },
   };
 }

@@ -12,8 +12,6 @@ import { TokenAsked } from "./token-asked";
 import { UnkeptWords } from "./unkept";
 import { Connecting, Waiting } from "./waiting";
 
-export { Waiting } from "./waiting";
-
 const MeetingPage = part(() => import("./meeting").then((module) => module.MeetingPage));
 const ChatPage = part(() => import("./chat").then((module) => module.ChatPage));
 const AdminPage = part(() => import("./admin").then((module) => module.AdminPage));

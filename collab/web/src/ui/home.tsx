@@ -54,25 +54,29 @@ export function Home({ session }: { session: Session }): JSX.Element {
   );
 }
 
-/** Signs out; asks first if that would stop what is on its way to the server. */
+/** Signs out; asks first if that would cost something. */
 function SignOut({ session }: { session: Session }): JSX.Element {
-  const [unsent, setUnsent] = useState(0); // When it was asked for.
+  const [costs, setCosts] = useState("");
   const signOut = (): void => {
-    const waiting = session.client.connection.getSnapshot().unsent;
-    if (waiting === 0) leave();
-    else setUnsent(waiting);
+    const { unsent } = session.client.connection.getSnapshot();
+    const found = [unsent > 0 && costOfUnsent(unsent), session.pass.isGuest && COST_OF_GUESTS].filter(Boolean).join(" ");
+    if (found) setCosts(found);
+    else leave();
   };
-  const asks = {
-    question: "Sign out now?",
-    words: `${count(unsent, "change is", "changes are")} not on the server yet, and would not get there any more. You would see your words once more, to copy them.`,
-    yes: "Sign out all the same",
-  };
+  const asks = { question: "Sign out now?", words: costs, yes: "Sign out all the same" };
   return (
     <>
       <button type="button" class="button-plain" onClick={signOut}>Sign out</button>
-      {unsent > 0 && <Ask asks={asks} onYes={() => leave()} onClose={() => setUnsent(0)} />}
+      {costs && <Ask asks={asks} onYes={() => leave()} onClose={() => setCosts("")} />}
     </>
   );
+}
+
+const COST_OF_GUESTS = "You are here as a guest: once you have signed out nobody can be this guest again.";
+
+function costOfUnsent(unsent: number): string {
+  const changes = count(unsent, "change is", "changes are");
+  return `${changes} not on the server yet, and would not get there any more. You would see your words once more, to copy them.`;
 }
 
 function Item({ item, list }: { item: ListedItem; list: MyList }): JSX.Element {

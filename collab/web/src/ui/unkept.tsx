@@ -31,11 +31,11 @@ function Words({ one }: { one: Unkept }): JSX.Element {
         {what}: {one.reason.replace(/\.$/, "")}. Copy it before you let it go.
         {path !== location.pathname && path !== null && <> It was for <a href={path}>{one.target}</a>.</>}
       </p>
+      <pre class="unkept-words" ref={words} tabIndex={0} aria-label={label} dir="auto">{one.text}</pre>
       <p class="row">
         <CopyButton from={words} words={copy} />
         <button type="button" class="button-plain" onClick={() => letGo(one.id)}>Let it go</button>
       </p>
-      <pre class="unkept-words" ref={words} tabIndex={0} aria-label={label}>{one.text}</pre>
     </div>
   );
 }

@@ -34,5 +34,6 @@ export function Connecting({ client }: { client: Client | null }): JSX.Element {
 
 function Trouble({ client }: { client: Client }): JSX.Element | null {
   const { trouble } = useStore(client.connection);
-  return trouble === null ? null : <p class="problem" role="alert">No connection yet, it is tried again: {trouble}</p>;
+  if (trouble === null) return null;
+  return <p class="problem" role="alert" title={trouble}>The server cannot be reached. It is tried again and again.</p>;
 }

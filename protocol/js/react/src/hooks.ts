@@ -9,7 +9,7 @@ import { useCollab, useObservable, useShared } from './providing.js'
 
 const NONE: readonly never[] = []
 
-/** Returns where the connection stands, how many calls are unsent, and the latency. */
+/** Returns where the connection stands, how many writes are unsent, and the latency. */
 export function useConnection (): Connection {
   return useObservable(useCollab().client.connection)
 }
