@@ -148,6 +148,7 @@ export class Client {
       args: args as Fields, // Checked as it is encoded.
       key,
       isRepeatable: isRead || key !== null,
+      isWrite: !isRead,
       timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS,
       signal: options.signal
     })
