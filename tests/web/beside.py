@@ -19,11 +19,20 @@ def target_of(url: str) -> str:
     return f"{kind}:{key}"
 
 
-def beside(url: str, user: str, act: Callable[[CollabClient], Awaitable[None]]) -> None:
-    """Do something as a client without a browser; in a thread: this one's loop is the browser's."""
+def beside(
+    url: str,
+    user: str,
+    act: Callable[[CollabClient], Awaitable[None]],
+    *,
+    token: str | None = None,
+) -> None:
+    """Do something as a client without a browser; in a thread: this one's loop is the browser's.
+
+    Outside of development with a *token*.
+    """
 
     async def run() -> None:
-        async with connect(url, token=f"dev:{user}") as client:
+        async with connect(url, token=token or f"dev:{user}") as client:
             await act(client)
 
     with ThreadPoolExecutor(1) as pool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.web.person import WITHIN_MS, Person
 from tests.web.serving import Server
 
 People = Callable[..., Person]
+CLOCK_AHEAD_S: Final = 3600.0
 # What a browser that listens does; Debian's has nobody to ask.
 LISTENER: Final = """
 globalThis.SpeechRecognition = class {
@@ -39,12 +42,14 @@ def test_with_real_tokens_one_joins_by_invitation(
     person: People,
     tmp_path: Path,
 ) -> None:
-    """[Z2.10] [Z2.13] A token opens the page, a link a meeting only to those who are invited."""
+    """[Z2.10] [Z2.13] [Z5.2] A token opens the page, a link a meeting to those who are invited."""
     server = Server(tmp_path / "data", "--guests")
     try:
         server.start()
         ann, ben, eve = person("ann"), person("ben"), person("eve")
         sign_in(ann, server.url, server.token("ann"))
+        expect(ann.page.get_by_role("link", name="Licences")).to_be_visible(timeout=WITHIN_MS)
+        expect(ann.page.get_by_role("link", name="The server")).to_have_count(0)
         ann.page.get_by_label("What is it about?").fill("Keepers")
         ann.page.get_by_role("button", name="New meeting").click()
         expect(ann.notes).to_be_visible(timeout=WITHIN_MS)
@@ -135,6 +140,18 @@ def test_one_speaks_with_the_browsers_own_ears(server: Server, person: People) -
     expect(ben.page.locator(".line-interim")).to_have_count(0, timeout=WITHIN_MS)
     ann.page.evaluate("listener.onerror({ error: 'network' })")
     ann.sees(ann.page.get_by_role("alert"), "The browser does not listen: network")
+
+
+def test_a_clock_that_is_wrong_moves_no_speech(server: Server, person: People) -> None:
+    """[Z2.17] What is said stands where the server's clock has it, and so does the meeting's."""
+    ann = person("ann")
+    ann.page.clock.set_system_time(time.time() + CLOCK_AHEAD_S)
+    ann.begin(server.url, "Clocks")
+    soon = re.compile(r"(^|\D)0:\d\d")
+    ann.sees(ann.page.locator(".room-title"), soon)
+    ann.page.get_by_role("button", name="Play a sample").click()
+    ann.sees(ann.transcript, "Let me read")
+    ann.sees(ann.page.locator(".line-head"), soon)
 
 
 def test_markup_of_others_is_text(server: Server, person: People) -> None:

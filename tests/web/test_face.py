@@ -81,7 +81,7 @@ def test_axe_finds_nothing_serious(
 def test_a_phone_shows_one_part_at_a_time_and_nothing_sideways(
     server: Server, person: People
 ) -> None:
-    """[Z4.2] At 320 px every part can be reached and nothing is wider than the screen."""
+    """[Z4.2] At 320 px every part can be reached, nothing is too wide or over something else."""
     ann = person("ann", viewport=PHONE)
     ann.begin(server.url, "A rather long title for such a narrow screen")
     tabs = ann.page.get_by_role("navigation", name="Parts of the meeting")
@@ -94,21 +94,33 @@ def test_a_phone_shows_one_part_at_a_time_and_nothing_sideways(
     tabs.get_by_role("button", name="Messages").click()
     ann.post("from my phone")
     ann.sees(ann.messages, "from my phone")
+    ann.page.get_by_role("link", name="To my meetings and chats").click()
+    title = ann.page.locator(".item-title").first
+    expect(title).to_be_visible(timeout=WITHIN_MS)
+    boxes = [part.bounding_box() for part in (ann.page.locator(".brand"), ann.connection, title)]
+    brand, pill, words = (box for box in boxes if box is not None)
+    assert brand["x"] + brand["width"] <= pill["x"]
+    assert words["width"] > PHONE["width"] / 3
+    shown, there = ann.page.evaluate(widths)
+    assert shown <= there
 
 
 def test_everything_is_reached_by_keyboard(server: Server, person: People) -> None:
-    """[Z4.3] From sign-in to a posted message without a pointer."""
+    """[Z4.3] [Z4.5] From sign-in to a posted message and back without a pointer."""
     ann = person("ann")
     ann.page.goto(server.url)
     expect(ann.page.get_by_label("Your name")).to_be_focused(timeout=WITHIN_MS)
     ann.page.keyboard.type("ann")
     ann.page.keyboard.press("Enter")
+    heading = ann.page.get_by_role("heading", level=1)
+    expect(heading).to_be_focused(timeout=WITHIN_MS)
+    ann.sees(heading, "Good to see you")
     title = ann.page.get_by_label("What is it about?")
-    expect(title).to_be_visible(timeout=WITHIN_MS)
     title.focus()
     ann.page.keyboard.type("By keyboard")
     ann.page.keyboard.press("Enter")
     expect(ann.notes).to_be_visible(timeout=WITHIN_MS)
+    expect(heading).to_be_focused()
     composer = ann.page.get_by_role("textbox", name="Write a message")
     for _step in range(40):
         ann.page.keyboard.press("Tab")
@@ -117,6 +129,10 @@ def test_everything_is_reached_by_keyboard(server: Server, person: People) -> No
     ann.page.keyboard.type("typed")
     ann.page.keyboard.press("Enter")
     ann.sees(ann.messages, "typed")
+    ann.page.get_by_role("link", name="To my meetings and chats").focus()
+    ann.page.keyboard.press("Enter")
+    ann.sees(heading, "Good to see you")
+    expect(heading).to_be_focused()  # Readers begin at the new page, not nowhere.
 
 
 @pytest.mark.long
@@ -174,15 +190,25 @@ def test_a_chat_pages_back_to_its_first_message(server: Server, person: People) 
 
 
 def test_the_server_is_seen_from_above(server: Server, person: People) -> None:
-    """[Z5.1] The admin page shows connections, what is followed, and rates after two looks."""
+    """[Z5.1] [Z5.4] Connections, what is followed, rates after two looks, the audit log."""
     ann, operator = person("ann"), person("operator")
     room = ann.begin(server.url, "Seen from above")
-    operator.open(f"{server.url}/admin")
+    operator.enter(room)
+    operator.page.get_by_role("link", name="To my meetings and chats").click()
+    operator.page.get_by_role("link", name="The server").click()
     board = operator.page.get_by_role("main")
     operator.sees(board, target_of(room))
     operator.sees(board, "Connections, the slowest first")
     frames = operator.page.locator(".card").filter(has_text="Frames out /s")
     operator.sees(frames.locator(".card-value"), re.compile(r"\d"))
+    followed = board.get_by_role("region", name="What is followed", exact=True).last
+    operator.sees(followed.get_by_role("row").filter(has_text=target_of(room)), "Seen from above")
+    audit = board.get_by_role("region", name="Audit log, the newest first").last
+    operator.sees(audit.get_by_role("row").filter(has_text=target_of(room)).first, "granted")
+    board.get_by_role("button", name="Look again").click()
+    operator.sees(audit, "audit.page")  # Reading it is written into it.
+    operator.sees(board.get_by_role("region", name="Actors in memory").last, "meeting")
+    operator.sees(board.get_by_role("region", name="Journal").last, "Commit, 99 of 100")
     assert violations(operator.page) == []
 
 

@@ -13,7 +13,7 @@ People = Callable[..., Person]
 
 
 def test_two_people_write_speak_and_post_and_see_each_other(server: Server, person: People) -> None:
-    """[Z2.1] [Z2.2] [Z2.3] What one does the other sees: notes and carets, speech, messages."""
+    """[Z2.1] [Z2.2] [Z2.3] [Z4.6] What one does the other sees: notes, carets, speech, messages."""
     ann, ben = person("ann"), person("ben")
     room = ann.begin(server.url, "Open day")
     ben.enter(room)
@@ -31,6 +31,7 @@ def test_two_people_write_speak_and_post_and_see_each_other(server: Server, pers
 
     ben.post("Shall we begin?")
     ann.sees(ann.messages, "Shall we begin?")
+    ann.sees(ann.page.get_by_role("status", name="New messages"), "ben: Shall we begin?")
     message = ann.messages.get_by_role("article").filter(has_text="Shall we begin?")
     message.hover()
     message.get_by_role("button", name="Reply to ben").click()

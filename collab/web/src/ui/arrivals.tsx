@@ -11,18 +11,16 @@ const READ_LEN_MAX = 300;
  */
 export function Arrivals({ messages, user }: { messages: readonly Message[]; user: string }): JSX.Element {
   const [words, setWords] = useState("");
-  const seen = useRef<number | null>(null);
-  const newest = messages.at(-1);
+  const newestId = messages.at(-1)?.id ?? 0;
+  const seen = useRef(newestId); // What is there at first was there before.
   useEffect(() => {
-    if (newest === undefined) return;
     const since = seen.current;
-    seen.current = newest.id;
-    if (since === null) return; // They were here before.
+    seen.current = newestId;
     const arrived = messages.filter((message) => message.id > since && message.author !== user && !message.is_deleted);
     const last = arrived.at(-1);
     if (last === undefined) return;
     const said = `${nameOf(last.author)}: ${textOf(last).slice(0, READ_LEN_MAX)}`;
     setWords(arrived.length === 1 ? said : `${count(arrived.length, "new message")}, the last by ${said}`);
-  }, [newest?.id, user]);
+  }, [newestId, user]);
   return <p class="hidden-words" role="status" aria-label="New messages">{words}</p>;
 }
