@@ -3,8 +3,12 @@
 import type { Observable, Shown } from '@collab/client'
 import { hashKey, type QueryClient, type QueryKey } from '@tanstack/query-core'
 
+/** Which queries of a cache are ours. */
+export const KEYS_BEGIN = 'collab'
+
 /** What keeps one query fresh. */
 export interface Bridge {
+  readonly isFollowing: () => boolean
   /**
    * A fetch has put into the cache what it began with: what happened meanwhile goes on top. Returns why
    * nothing follows any more; null: it goes on.
@@ -24,16 +28,22 @@ export class Bridges {
   constructor (queries: QueryClient) {
     this.#queries = queries
     this.#forget = queries.getQueryCache().subscribe(event => {
+      if (event.type !== 'removed' && event.type !== 'updated') return
       const { query } = event
+      const bridge = query.queryKey[0] === KEYS_BEGIN ? this.#bridges.get(hashKey(query.queryKey)) : undefined
+      if (bridge === undefined) return
       if (event.type === 'removed') return this.end(query.queryKey)
-      const bridge = event.type === 'updated' ? this.#bridges.get(query.queryHash) : undefined
-      if (event.type !== 'updated' || bridge === undefined) return
       if (event.action.type === 'success' && event.action.manual !== true) {
         const error = bridge.fetched()
         if (error !== null) this.fail(query.queryKey, error)
       }
       if (query.state.fetchStatus === 'idle') bridge.settled()
     })
+  }
+
+  /** Whether something keeps the query fresh: not what has ended, nor one that was restored from elsewhere. */
+  isFollowed (key: QueryKey): boolean {
+    return this.#bridges.get(hashKey(key))?.isFollowing() ?? false
   }
 
   /** From now on `bridge` keeps the query fresh; another one that did is ended. */
@@ -75,6 +85,7 @@ export class Bridges {
       }
       const forget = store.subscribe(take)
       this.begin(key, {
+        isFollowing: () => store.getSnapshot().status !== 'ended',
         fetched: () => {
           const { status, state, error } = store.getSnapshot()
           if (status === 'ended') return error ?? new Error('it was closed')

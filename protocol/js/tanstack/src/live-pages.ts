@@ -77,6 +77,8 @@ export class LivePages implements Bridge {
     return pageOf(await client.call(this.#name, 'messages.page', { before }, { isRead: true, signal, timeoutMs }))
   }
 
+  isFollowing = (): boolean => this.#follower !== null
+
   fetched = (): Error | null => {
     const meanwhile = this.#meanwhile
     this.#meanwhile = []

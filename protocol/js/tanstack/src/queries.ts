@@ -4,8 +4,8 @@ import {
   blankMessage, type Collab, type Content, type ListShown, type MeetingShown, NOT_YET, type Shareable, type Shown, type Target,
   type TranscriptShown, type ViewShape
 } from '@collab/client'
-import type { DataTag, QueryClient, QueryFunctionContext } from '@tanstack/query-core'
-import { Bridges } from './bridge.js'
+import type { DataTag, Query, QueryClient, QueryFunctionContext } from '@tanstack/query-core'
+import { Bridges, KEYS_BEGIN } from './bridge.js'
 import { LivePages } from './live-pages.js'
 import { type CachedMessage, type MessagePage, type MessagePages, withChanged, withPosted } from './message-pages.js'
 
@@ -16,9 +16,10 @@ export type ChatName = `chat:${string}` | `meeting:${string}`
 
 type Key = readonly unknown[]
 
-/** What all of them have in common. Nothing goes stale: what changes is told. */
+/** What all of them have in common. */
 interface Fresh {
-  readonly staleTime: number
+  /** What is followed does not go stale: what changes is told. What was restored from elsewhere is fetched when it shows. */
+  readonly staleTime: (query: object) => number // No more of the type: the rest is inferred from the key.
   /** The client tries again by itself, for ever where that can help. */
   readonly retry: false
   /** The client keeps what is asked without a connection, and sends it when there is one. */
@@ -49,8 +50,6 @@ export interface LiveMutation<V, R> {
   readonly networkMode: 'always'
 }
 
-const FRESH: Fresh = { staleTime: Infinity, retry: false, networkMode: 'always' }
-
 /** How `collabQueries` behaves. */
 export interface CollabQueriesOptions {
   /** Ms that a write, or a page that is asked for, waits for its answer, and for a connection. A day by default. */
@@ -63,6 +62,7 @@ export class CollabQueries {
   readonly #queries: QueryClient
   readonly #bridges: Bridges
   readonly #timeoutMs: number
+  readonly #fresh: Fresh
   readonly #pages = new Map<string, LivePages>() // By the target's name: of those that are cached, or written to.
   #lastPending = 0
 
@@ -71,6 +71,7 @@ export class CollabQueries {
     this.#queries = queries
     this.#timeoutMs = timeoutMs
     this.#bridges = new Bridges(queries)
+    this.#fresh = { staleTime: query => this.#bridges.isFollowed((query as Query).queryKey) ? Infinity : 0, retry: false, networkMode: 'always' }
   }
 
   /** The state and people of a meeting. */
@@ -89,9 +90,9 @@ export class CollabQueries {
   list (): LiveQuery<ListShown> {
     const name = 'me#list'
     return {
-      ...FRESH,
+      ...this.#fresh,
       structuralSharing: false,
-      queryKey: ['collab', name] as unknown as DataTag<Key, ListShown>,
+      queryKey: [KEYS_BEGIN, name] as unknown as DataTag<Key, ListShown>,
       queryFn: async ({ signal }) => {
         const me = await this.#collab.me()
         return await this.#follow(name, () => me.list(), signal)
@@ -107,7 +108,7 @@ export class CollabQueries {
   /** The messages of a chat or a meeting, newest page first; `fetchNextPage` brings older ones. */
   messages (name: ChatName): LiveMessages {
     return {
-      ...FRESH,
+      ...this.#fresh,
       structuralSharing: false, // What has not changed is the same object already.
       queryKey: messagesKey(name),
       queryFn: async ({ pageParam, signal }) => {
@@ -171,9 +172,9 @@ export class CollabQueries {
 
   #live<S> (name: string, open: () => Shareable<Shown<S>>): LiveQuery<S> {
     return {
-      ...FRESH,
+      ...this.#fresh,
       structuralSharing: false,
-      queryKey: ['collab', name] as unknown as DataTag<Key, S>,
+      queryKey: [KEYS_BEGIN, name] as unknown as DataTag<Key, S>,
       queryFn: async ({ signal }) => await this.#follow(name, open, signal)
     }
   }
@@ -181,7 +182,7 @@ export class CollabQueries {
   async #follow<S> (name: string, open: () => Shareable<Shown<S>>, signal: AbortSignal): Promise<S> {
     const { shared } = this.#collab
     if (shared.get(name, open).getSnapshot().status === 'ended') shared.renew(name, open)
-    return await this.#bridges.follow(['collab', name], shared.store(name, open), signal)
+    return await this.#bridges.follow([KEYS_BEGIN, name], shared.store(name, open), signal)
   }
 
   // ------------------------------------------------------------ messages
@@ -223,9 +224,9 @@ export function collabQueries (collab: Collab, queries: QueryClient, options?: C
 }
 
 function messagesKey (name: ChatName): DataTag<Key, MessagePages> {
-  return ['collab', name, 'messages'] as unknown as DataTag<Key, MessagePages>
+  return [KEYS_BEGIN, name, 'messages'] as unknown as DataTag<Key, MessagePages>
 }
 
 function mutation (name: ChatName, op: string): { mutationKey: Key, retry: false, networkMode: 'always' } {
-  return { mutationKey: ['collab', name, op], retry: false, networkMode: 'always' }
+  return { mutationKey: [KEYS_BEGIN, name, op], retry: false, networkMode: 'always' }
 }

@@ -187,6 +187,27 @@ it('[JS9.7] what the server ends stays an error, whatever is fetched, until it i
   page.check(page.shown[0]?.id)
 })
 
+it('[JS9.1] what was restored is fetched when it shows, and followed from then on', async () => {
+  const page = new Page(30)
+  await pass()
+  const { queryKey } = page.live.messages(NAME)
+  const mine = page.post('open as it was stored')
+  const stored: unknown = JSON.parse(JSON.stringify(page.queries.getQueryData(queryKey)))
+  await Promise.all([mine, pass()])
+  const queries = new QueryClient()
+  queries.setQueryData(queryKey, stored as MessagePages)
+  const live = collabQueries(new Collab(open(page.server)), queries)
+  const observer: Watching = new InfiniteQueryObserver(queries, live.messages(NAME))
+  endings.push(() => queries.clear(), () => live.close(), observer.subscribe(() => {}))
+  const shown = (): readonly Message[] => observer.getCurrentResult().data?.pages[0]?.messages ?? []
+  expect(shown()).toHaveLength(10)
+  await pass()
+  page.chat.post('live')
+  await pass()
+  expect(bare(shown())).toEqual(bare(page.chat.since(22)))
+  expect(observer.getCurrentResult().isStale).toBe(false)
+})
+
 it('[JS9.5] a view that moves on between its first state and the end of the fetch is what is cached', async () => {
   const server = new WireServer()
   const queries = new QueryClient()
