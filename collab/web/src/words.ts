@@ -45,8 +45,9 @@ export function nameOf(user: string): string {
 
 /** Two letters for a round mark. */
 export function initials(user: string): string {
-  const words = user.split(/[\s._-]+/).filter(Boolean);
-  const letters = words.length > 1 ? [...words[0]!][0]! + [...words[1]!][0]! : [...user].slice(0, 2).join("");
+  const name = nameOf(user);
+  const words = name.split(/[\s._-]+/).filter(Boolean);
+  const letters = words.length > 1 ? [...words[0]!][0]! + [...words[1]!][0]! : [...name].slice(0, 2).join("");
   return letters;
 }
 

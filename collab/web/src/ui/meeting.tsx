@@ -5,7 +5,7 @@ import { Room } from "../live/room";
 import { serverNow } from "../live/server-clock";
 import type { Session } from "../live/session";
 import { Store, useStore } from "../store";
-import { duration } from "../words";
+import { duration, nameOf } from "../words";
 import { ConnectionPill, Deed, Heading, Mark } from "./bits";
 import { Icon } from "./icons";
 import { InviteButton } from "./invite";
@@ -155,7 +155,7 @@ function Clock(props: { client: Client; status: string; startedMs: number | null
 function Faces({ room, onOpen }: { room: Room; onOpen: () => void }): JSX.Element {
   const present = useStore(room.present);
   const users = [...present.keys()].sort();
-  const words = `${users.length} here: ${users.join(", ")}`;
+  const words = `${users.length} here: ${users.map(nameOf).join(", ")}`;
   return (
     <button type="button" class="button-plain faces" title={words} onClick={onOpen}>
       <span class="hidden-words">{words}</span>
