@@ -98,10 +98,9 @@ class LiveNotes:
 
     def unsaved(self) -> RefusedEdits:
         """Return what is not saved, as it would be handed out if it were refused."""
-        message = "not acknowledged by the server"
         state = self.state()
         update = state if self._brought_along else self._unsent.everything()
-        return RefusedEdits(UNSAVED, message, update, state)
+        return RefusedEdits(UNSAVED, "not acknowledged by the server", update, state)
 
     @property
     def refused(self) -> tuple[RefusedEdits, ...]:
@@ -175,8 +174,12 @@ class LiveNotes:
         doc = Doc[Any]()
         for update in updates:
             doc.apply_update(update)
-        doc.observe(self._note)
+        self._noting = doc.observe(self._note)
         return doc
+
+    def let_go(self) -> None:
+        """Note no more what is written: a document is never freed that its holder observes."""
+        self._doc.unobserve(self._noting)
 
     def _note(self, event: TransactionEvent) -> None:
         if not self._is_taking:
@@ -252,6 +255,7 @@ class LiveNotes:
         self._epoch = item.epoch
 
     def _rebuild(self, updates: list[bytes]) -> None:
+        self.let_go()
         self._doc = self._new_doc(updates)
         self.rebuilds += 1
 
@@ -366,9 +370,9 @@ async def open_live_notes(
     failed: Exception | None = None
     async with wire.follow(target, [TOPIC, PRESENCE_TOPIC], lasting=True) as follower:
         live = LiveNotes(wire, target, follower, state)
-        if state is None:
-            await live.receive_first()
         try:
+            if state is None:
+                await live.receive_first()
             async with trio.open_nursery() as nursery:
                 for task in (live.receive, live.send, live._carets.keep):
                     nursery.start_soon(task)
@@ -379,6 +383,7 @@ async def open_live_notes(
                     failed = error
                 nursery.cancel_scope.cancel()
         finally:
+            live.let_go()
             await live._carets.leave()
     if failed is not None:
         raise failed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -281,3 +283,17 @@ async def test_a_refused_replica_is_rebuilt_as_soon_as_it_may_read(
         assert (str(notes.text(ROOT)), notes.is_saved) == ("theirs", True)
         assert [refused.code for refused in notes.refused] == ["permission_denied"]
         nursery.cancel_scope.cancel()
+
+
+async def test_a_document_that_was_closed_or_rebuilt_is_forgotten(ann: CollabClient) -> None:
+    """[L6.12] The library sees to it that none is freed that is observed by who holds it."""
+    await ann.meeting("m1").get()
+    kept: list[weakref.ref[object]] = []
+    for _ in range(3):
+        async with ann.meeting("m1").notes.open() as notes:
+            notes.text(ROOT).append("a")
+            await notes.saved()
+            kept += [weakref.ref(notes), weakref.ref(notes.doc)]
+    del notes
+    gc.collect()
+    assert not any(each() for each in kept)
