@@ -26,7 +26,7 @@ export function Audit({ client }: { client: Client }): JSX.Element {
     <>
       {problem && <p class="problem" role="alert">The audit log cannot be read: {problem}</p>}
       <Table
-        title="Audit log, the newest first" head={["When", "Who", "What", "Outcome", "On what", "From", "Words"]} numbers={["Times"]}
+        title="Audit log, the newest first" head={["When", "Who", "What", "Outcome", "On what", "From", "Words"]}
         isEmpty={entries?.length === 0} beside={<button type="button" class="button-plain" onClick={look}>Look again</button>}
       >
         {entries?.map((one) => (
@@ -34,11 +34,10 @@ export function Audit({ client }: { client: Client }): JSX.Element {
             <td>{exactTime(one.at_ms)}</td>
             <td dir="auto">{one.user || "nobody known"}{one.org && <span class="quiet"> of {one.org}</span>}</td>
             <td>{one.action}</td>
-            <td>{one.outcome}</td>
+            <td>{one.outcome}{one.count > 1 && ` × ${one.count}`}</td>
             <td>{one.target}</td>
             <td>{one.address}</td>
             <td class="log-words">{one.detail === "{}" ? "" : one.detail}</td>
-            <td class="number">{one.count}</td>
           </tr>
         ))}
       </Table>
