@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { TranscriptLine } from '../src/generated/wire.js'
 import type { EventItem } from '../src/items.js'
 import { LINES_SHOWN_MAX, MESSAGES_SHOWN_MAX } from '../src/limits.js'
-import { appended, blank, type MessagesShown, reduceMessages } from '../src/messages-shown.js'
+import { appended, blank, edited, type MessagesShown, reacted, reduceMessages } from '../src/messages-shown.js'
 import { mergedLines, reduceTranscript, type TranscriptShown } from '../src/transcript-shown.js'
 import { seeded } from './clients.js'
 
@@ -34,6 +34,18 @@ it('[JS7.7] a view is bounded: what falls off can be paged to', () => {
   let messages: MessagesShown = { messages: [], more: false, leaf: 0 }
   for (let id = 1; id <= MESSAGES_SHOWN_MAX + 1; id++) messages = appended(messages, { ...blank('ann', 0), id })
   expect([messages.messages.length, messages.messages[0]?.id, messages.more]).toEqual([MESSAGES_SHOWN_MAX, 2, true])
+})
+
+it('[JS7.8] nothing changes a deleted message, and what is in the state already changes nothing', () => {
+  const event = (seq: number, type: string, data: object): EventItem => ({ kind: 'event', seq, topic: 'messages', type, at_ms: 0, by: 'ann', data: { ...data } })
+  const history = [
+    event(1, 'message.posted', { parts: [{ type: 'text', text: 'one' }] }), event(2, 'message.edited', { id: 1, parts: [{ type: 'text', text: 'two' }] }), event(3, 'message.reacted', { id: 1, emoji: '+1', on: true })
+  ]
+  const once = history.reduce(reduceMessages, { messages: [], more: false, leaf: 0 })
+  expect(history.reduce(reduceMessages, once)).toEqual(once)
+  const gone = reduceMessages(once, event(4, 'message.deleted', { id: 1 }))
+  expect(history.reduce(reduceMessages, gone)).toEqual(gone)
+  expect(edited(reacted(gone, 1, '+1', 'bob', true), 1, [{ type: 'text', text: 'mine' }], 0)).toEqual(gone) // One's own, before the refusal.
 })
 
 it('[C2.13] a reaction of a guest is taken back by the user that the guest has become', () => {

@@ -12,6 +12,8 @@ export class WireChat {
   readonly messages: Message[] = []
   /** Pages are read at once, and sent by `release`. */
   isHolding = false
+  /** Nobody is told what happens: answers overtake events. */
+  isQuiet = false
   /** Refuses whatever is written. */
   isClosed = false
   readonly #server: WireServer
@@ -101,7 +103,7 @@ export class WireChat {
       if (data['on'] === true) users.push(by)
       if (users.length > 0) one.reactions[emoji] = users
     }
-    this.#server.publish(this.name)
+    if (!this.isQuiet) this.#server.publish(this.name)
     return seq
   }
 }

@@ -7,7 +7,7 @@
  * same event twice is as good as once: what happened while a page was read may be in the page or not.
  */
 
-import { type EventItem, type Message, NOT_YET, reduceMessages, type ShownMessage } from '@collab/client'
+import { type EventItem, type Message, reduceMessages, type ShownMessage } from '@collab/client'
 import type { InfiniteData } from '@tanstack/query-core'
 
 /** A message; `pendingKey`: the key of the write that history does not hold yet. */
@@ -81,9 +81,8 @@ function moved (page: MessagePage, event: EventItem): MessagePage {
   return messages === page.messages ? page : { messages, more }
 }
 
-/** Returns the pages with a message of one's own at the end, unless history holds it. */
+/** Returns the pages with a message of one's own at the end. */
 export function withPosted (pages: MessagePages, message: CachedMessage): MessagePages {
-  if (message.id !== NOT_YET && messageIn(pages, message.id)) return pages
   return mapped(pages, (page, n) => n === 0 ? { ...page, messages: [...page.messages, message] } : page)
 }
 
@@ -92,10 +91,6 @@ export function withChanged (pages: MessagePages, id: number, change: (message: 
   return mapped(pages, page => page.messages.some(message => message.id === id)
     ? { ...page, messages: page.messages.map(message => message.id === id ? change(message) : message) }
     : page)
-}
-
-function messageIn (pages: MessagePages, id: number): boolean {
-  return pages.pages.some(({ messages }) => messages.some(message => message.id === id))
 }
 
 /** Returns the same pages if none changed: whoever shows them is not told then. */

@@ -139,6 +139,41 @@ it('[JS9.6] a refused post does not come back with a fetch that began while it s
   page.check(11)
 })
 
+it('[JS9.6] a post that was answered stays until its event comes, and takes no other that says the same with it', async () => {
+  const page = new Page(1)
+  await pass()
+  page.chat.isQuiet = true
+  await Promise.all([page.post('same'), pass()])
+  const answer = page.server.respond
+  page.server.respond = () => null
+  const second = page.post('same')
+  await pass()
+  const shown = (): unknown[] => page.shown.map(({ id, isPending }) => [id, isPending === true])
+  expect(shown()).toEqual([[1, false], [2, false], [0, true]])
+  page.server.publish(NAME)
+  await pass()
+  expect(shown()).toEqual([[1, false], [2, false], [0, true]])
+  page.server.respond = answer
+  page.chat.isQuiet = false
+  page.server.cut()
+  await pass(5_000)
+  expect(await second).toMatchObject({ id: 3 })
+  page.check(1)
+})
+
+it('[JS9.6] what was answered in a history that is no more does not show in the next', async () => {
+  const page = new Page(1)
+  await pass()
+  page.chat.isQuiet = true
+  await Promise.all([page.post('lost with the restored backup'), pass()])
+  expect(page.shown).toHaveLength(2)
+  page.chat.messages.pop()
+  Object.assign(page.server.log(NAME), { epoch: 'e2', events: page.server.log(NAME).events.slice(0, 1) })
+  page.server.cut()
+  await pass(5_000)
+  page.check(1)
+})
+
 it('[JS9.7] a fetch that is cancelled ends nothing: neither the first page, nor an older one, nor the first of all', async () => {
   const page = new Page(30)
   const key = { queryKey: page.live.messages(NAME).queryKey }
