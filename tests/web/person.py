@@ -84,6 +84,7 @@ class Person:
 
     def write(self, text: str) -> None:
         """Type at the end of the notes."""
+        expect(self.notes).to_have_attribute("contenteditable", "true", timeout=WITHIN_MS)
         self.notes.click()
         self.page.keyboard.press("Control+End")
         self.page.keyboard.type(text)

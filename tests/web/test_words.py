@@ -103,6 +103,7 @@ def test_another_token_is_asked_for_where_one_is(
         sign_in(ann, server.url, server.token("ann", ttl_s=3))
         ann.page.get_by_label("What is it about?").fill("Night watch")
         ann.page.get_by_role("button", name="New meeting").click()
+        expect(ann.notes).to_be_visible(timeout=WITHIN_MS)
         asked = ann.page.get_by_label("Your token ends within a minute")
         expect(asked).to_be_visible(timeout=WITHIN_MS)
         go_on = ann.page.get_by_role("button", name="Go on")
