@@ -232,6 +232,7 @@ class Keeper:
         """
         if end.lived_s >= RECONNECT_DELAY_MAX_S:  # It worked; short lives must not become a storm.
             self._backoff.reset()
+            self._refusals = 0
         if self._closing.is_set():
             return 0.0
         if self._is_token_refused(end):

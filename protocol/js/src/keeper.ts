@@ -219,6 +219,7 @@ export class Keeper {
   #delayMs (end: LinkEnd): number {
     if (end.livedMs >= RECONNECT_DELAY_MAX_MS) { // It worked; short lives must not become a storm.
       this.#backoff.reset()
+      this.#refusals = 0
     }
     if (this.#failure !== null) return 0
     if (end.isForeign) throw new ConnectFailed('no_subprotocol', end.reason)

@@ -3,6 +3,7 @@
 import { expect, it, vi } from 'vitest'
 import { reconnectCeilingMs } from '../src/backoff.js'
 import { CallAbandoned, ConnectFailed } from '../src/errors.js'
+import { RECONNECT_DELAY_MAX_MS } from '../src/limits.js'
 import type { ServerMessage } from '../src/messages.js'
 import type { TokenWanted } from '../src/token.js'
 import { collect, numbers, open, pass, seeded, withVirtualTime } from './clients.js'
@@ -158,6 +159,18 @@ it('[JS3.6] refusals with a good session in between are not in a row', async () 
   await pass(5_000)
   expect(client.connection.getSnapshot().phase).toBe('live')
   expect(asked).toBe(4)
+})
+
+it('[JS3.6] long sessions that end for their tokens go on', async () => {
+  const server = new WireServer()
+  const client = open(server, { token: () => 't1' })
+  for (let day = 0; day < 3; day++) {
+    await pass(RECONNECT_DELAY_MAX_MS + 1_000)
+    expect(client.connection.getSnapshot().phase).toBe('live')
+    server.cut(4401)
+  }
+  await pass(5_000)
+  expect(client.connection.getSnapshot().phase).toBe('live')
 })
 
 it('[JS3.7] after a goodbye answers are taken, nothing new is sent, and the time to come back is kept', async () => {

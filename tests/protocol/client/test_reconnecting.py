@@ -292,6 +292,20 @@ async def test_a_session_that_ends_for_its_token_again_and_again_is_final(
     assert len(server.sessions) == 2
 
 
+async def test_long_sessions_that_end_for_their_tokens_go_on(
+    connecting: OpenClient, server: Server
+) -> None:
+    """[L3.6] A device that slept through the end of its token, day after day."""
+    async with connecting(token=lambda: "t1") as client:
+        for _day in range(3):
+            await client.wait_state(ConnectionState.LIVE)
+            await trio.sleep(RECONNECT_DELAY_MAX_S)
+            server.session.wire.close("expired", CLOSE_UNAUTHENTICATED)
+            await client.wait_state(ConnectionState.OFFLINE, ConnectionState.CONNECTING)
+        await client.wait_state(ConnectionState.LIVE)
+    assert len(server.sessions) == 4
+
+
 async def test_a_busy_server_at_the_door_is_tried_again(
     connecting: OpenClient, server: Server
 ) -> None:
