@@ -171,10 +171,13 @@ class Follower:
 
     async def __anext__(self) -> Item:
         """Return the next item. Cancelled: nothing is lost."""
-        await self._inbox.wait()
-        item = self._inbox.take()
-        if item is not None:
-            return item
+        while True:
+            await self._inbox.wait()
+            item = self._inbox.take()
+            if item is not None:
+                return item
+            if self._inbox.is_over:  # Else another reader was faster: it goes on.
+                break
         if self._inbox.error is not None:
             raise self._inbox.error
         raise StopAsyncIteration
@@ -187,9 +190,12 @@ class Follower:
         Cancelled: nothing is lost.
         """
         items: list[Item] = []
-        await self._inbox.wait()
-        while (item := self._inbox.take()) is not None:
-            items.append(item)
+        while not items:
+            await self._inbox.wait()
+            while (item := self._inbox.take()) is not None:
+                items.append(item)
+            if self._inbox.is_over:
+                break
         if not items and self._inbox.error is not None:
             raise self._inbox.error
         return items

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
 from random import Random
@@ -37,7 +38,7 @@ from protocol.errors import (
     ClientError,
     ConnectFailed,
 )
-from protocol.limits import RECONNECT_DELAY_MAX_S, TOKEN_REFRESH_MARGIN_S
+from protocol.limits import HANDSHAKE_TIMEOUT_S, RECONNECT_DELAY_MAX_S, TOKEN_REFRESH_MARGIN_S
 from protocol.messages import ClientMessage, Error, Reply, ServerMessage, Welcome
 
 _LOG = logging.getLogger("protocol.client")
@@ -89,6 +90,7 @@ class Keeper:
         self._link: Link | None = None
         self._failure: ClientError | None = None
         self._closing = trio.Event()
+        self._fetching = trio.CancelScope()  # Replaced whenever a token is asked for.
         self._state_changed = trio.lowlevel.ParkingLot()
         self._authenticate: Authenticate | None = None
         self._backoff = Backoff(rng)
@@ -137,6 +139,7 @@ class Keeper:
             self.feeds.finish(error)
             self._set_state(ConnectionState.CLOSED)
         self._closing.set()
+        self._fetching.cancel()
         if self._link is not None:
             self._link.leave()
 
@@ -163,8 +166,12 @@ class Keeper:
     async def _run_once(self) -> float:
         """Run one link from opening to end; return the delay in seconds before the next."""
         self._set_state(ConnectionState.CONNECTING)
+        token = None
         try:
-            token = await self._tokens.fetch()
+            # After a refusal a person may have to be asked, who takes their time.
+            patience_s = math.inf if self._refusals else HANDSHAKE_TIMEOUT_S
+            with trio.move_on_after(patience_s) as self._fetching:
+                token = await self._tokens.fetch()
         except ConnectFailed:
             raise
         except Exception as error:  # noqa: BLE001 - the application's code; usually the network.
@@ -173,6 +180,9 @@ class Keeper:
             return self._backoff.next_s()
         if self._closing.is_set():
             return 0.0
+        if token is None:
+            self.trouble = "no token: it did not come in time"
+            return self._backoff.next_s()
         link = Link(self.subprotocol, self.queue, on_live=self._link_up, deliver=self._deliver)
         self._link = link
         end = LinkEnd()

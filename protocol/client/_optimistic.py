@@ -69,6 +69,7 @@ class OptimisticState(Generic[S]):
         self._settles = settles
         self._pending: list[Mutation[S]] = []
         self._state = base
+        self._is_over = False
         self._is_stale = False  # ``_state`` must be computed again.
 
     @property
@@ -104,7 +105,7 @@ class OptimisticState(Generic[S]):
 
     def confirm(self, mutation: Mutation[S], seq: int | None) -> None:
         """*mutation* happened; its events reach up to *seq* (None: it caused none)."""
-        if seq is None or seq <= self.seq:
+        if seq is None or self._is_over or seq <= self.seq:
             self.drop(mutation)
         else:
             mutation.confirmed_seq = seq
@@ -129,6 +130,11 @@ class OptimisticState(Generic[S]):
         """History is known up to *seq*, even if the last of it shows nothing."""
         self.seq = max(self.seq, seq)
         self._keep(lambda m: m.confirmed_seq is None or m.confirmed_seq > self.seq)
+
+    def end(self) -> None:
+        """History has ended: what it would hold later is dropped, or it were pending for ever."""
+        self._keep(lambda m: m.confirmed_seq is None)
+        self._is_over = True
 
     def reset(self, base: S, *, epoch: str, seq: int) -> None:
         """Start over from a snapshot; unconfirmed mutations stay on top of it."""
@@ -229,12 +235,14 @@ class OptimisticView(Generic[S]):
                 self._end = ClientClosed()
             except ClientError as error:
                 self._end = error
+            self._core.end()
             self._changed.unpark_all()
 
     def stop(self) -> None:
         """End :meth:`run`; the state stays as it is."""
         self._scope.cancel()
         self._end = self._end or ClientClosed()
+        self._core.end()
         self._changed.unpark_all()
 
     def _take(self, items: Iterable[Item]) -> None:

@@ -38,18 +38,24 @@ export class Follower<I = Item> implements AsyncIterableIterator<I> {
 
   /** Resolves with the next item. */
   async next (): Promise<IteratorResult<I, undefined>> {
-    await this.#inbox.wait()
-    const item = this.#inbox.take()
-    if (item !== null) return { done: false, value: item as I }
+    for (;;) {
+      await this.#inbox.wait()
+      const item = this.#inbox.take()
+      if (item !== null) return { done: false, value: item as I }
+      if (this.#inbox.isOver) break // Else another reader was faster: it goes on.
+    }
     this.#throwEnd()
     return { done: true, value: undefined }
   }
 
   /** Resolves with all items that are there, at least one: cheaper than one by one. Empty: it has ended. */
   async batch (): Promise<I[]> {
-    await this.#inbox.wait()
     const items: I[] = []
-    for (let item = this.#inbox.take(); item !== null; item = this.#inbox.take()) items.push(item as I)
+    while (items.length === 0) {
+      await this.#inbox.wait()
+      for (let item = this.#inbox.take(); item !== null; item = this.#inbox.take()) items.push(item as I)
+      if (this.#inbox.isOver) break
+    }
     if (items.length === 0) this.#throwEnd()
     return items
   }

@@ -11,9 +11,9 @@
 
 import { Backoff, type Random } from './backoff.js'
 import type { Codec } from './codec.js'
-import { CallFailed, type ClientError, ConnectFailed } from './errors.js'
+import { CallFailed, ClientClosed, type ClientError, ConnectFailed } from './errors.js'
 import { Feeds } from './feeds.js'
-import { RECONNECT_DELAY_MAX_MS, TIMER_MAX_MS, TOKEN_REFRESH_MARGIN_MS } from './limits.js'
+import { HANDSHAKE_TIMEOUT_MS, RECONNECT_DELAY_MAX_MS, TIMER_MAX_MS, TOKEN_REFRESH_MARGIN_MS } from './limits.js'
 import { Link, type LinkEnd } from './link.js'
 import type { ClientMessage, ErrorMessage, ServerMessage, WelcomeMessage } from './messages.js'
 import { CallQueue } from './queue.js'
@@ -49,6 +49,7 @@ export class Keeper {
   readonly #authenticate: (token: string) => Promise<void>
   readonly #backoff: Backoff
   #endSleep: () => void = () => {}
+  #stopFetching: () => void = () => {} // Waiting for a token.
   readonly #linkTimers = new Set<ReturnType<typeof setTimeout>>() // End with the link that is up.
   #link: Link | null = null
   #failure: ClientError | null = null
@@ -99,6 +100,7 @@ export class Keeper {
       this.status.set({ phase: 'closed', failure: error })
     }
     this.#endSleep()
+    this.#stopFetching()
     this.#link?.leave()
   }
 
@@ -134,9 +136,13 @@ export class Keeper {
     const { codec, Socket, tokens, url } = this.#parts
     let token: string
     try {
-      token = await tokens.fetch(this.#refusals > 0 ? 'refused' : 'hello')
+      // After a refusal a person may have to be asked, who takes their time.
+      token = this.#refusals > 0
+        ? await this.#within(Infinity, tokens.fetch('refused'))
+        : await this.#within(HANDSHAKE_TIMEOUT_MS, tokens.fetch('hello'))
     } catch (error) {
       if (error instanceof ConnectFailed) throw error
+      if (this.#failure !== null) return 0
       // The application's code; usually the network.
       this.status.set({ trouble: `no token: ${error instanceof Error ? error.message : String(error)}` })
       return this.#backoff.nextMs()
@@ -158,6 +164,18 @@ export class Keeper {
     } finally {
       this.#link = null
     }
+  }
+
+  /** Resolves as `fetching` does. Rejects after `waitMs`, or when the client is at its end. */
+  async #within (waitMs: number, fetching: Promise<string>): Promise<string> {
+    return await new Promise((resolve, reject) => {
+      const patience = waitMs > TIMER_MAX_MS ? undefined : setTimeout(() => reject(new Error('it did not come in time')), waitMs)
+      this.#stopFetching = () => {
+        clearTimeout(patience)
+        reject(new ClientClosed())
+      }
+      fetching.then(resolve, reject).finally(() => clearTimeout(patience))
+    })
   }
 
   #linkUp (welcome: WelcomeMessage): void {

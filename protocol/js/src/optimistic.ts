@@ -42,6 +42,7 @@ export interface Reduction<S> {
 export class OptimisticState<S> {
   #epoch: string | null = null
   #seq = 0
+  #isOver = false
   #base: { readonly state: S } | null = null
   #shown: { readonly state: S } | null = null // Null: it must be computed again.
   #pending: Array<Mutation<S>> = []
@@ -89,7 +90,7 @@ export class OptimisticState<S> {
 
   /** `mutation` happened; its events reach up to `seq` (null: it caused none). */
   confirm (mutation: Mutation<S>, seq: number | null): void {
-    if (seq === null || (this.#base !== null && seq <= this.#seq)) this.drop(mutation)
+    if (seq === null || this.#isOver || (this.#base !== null && seq <= this.#seq)) this.drop(mutation)
     else mutation.confirmedSeq = seq
   }
 
@@ -118,6 +119,12 @@ export class OptimisticState<S> {
   reach (seq: number): void {
     this.#seq = Math.max(this.#seq, seq)
     this.#keep(({ confirmedSeq }) => confirmedSeq === null || confirmedSeq > this.#seq)
+  }
+
+  /** History has ended: what it would have held later is shown no more, or it would be pending for ever. */
+  end (): void {
+    this.#keep(({ confirmedSeq }) => confirmedSeq === null)
+    this.#isOver = true
   }
 
   /** Starts over from a snapshot; unconfirmed mutations stay on top of it. */

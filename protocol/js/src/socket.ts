@@ -1,5 +1,7 @@
 /** What the client needs of a WebSocket: the browser's, Node's (22 and later), or the one of `ws`. */
 
+import { GOODBYE_TIMEOUT_MS } from './limits.js'
+
 /** The part of the standard's `WebSocket` that is used. */
 export interface Socket {
   binaryType: string
@@ -12,6 +14,8 @@ export interface Socket {
   onerror: ((event: never) => void) | null
   send: (payload: string | Uint8Array<ArrayBuffer>) => void
   close: (code?: number, reason?: string) => void
+  /** Drops the connection as it is: only that of `ws` can. */
+  terminate?: () => void
 }
 
 /** Makes one, as `new WebSocket(url, subprotocols)` does. */
@@ -45,11 +49,15 @@ export function openSocket (Constructor: SocketConstructor, url: string, subprot
   return socket
 }
 
-/** Stops listening and closes with a goodbye of the transport, which takes its own time. */
+/** Stops listening and closes with a goodbye of the transport, which takes at most `GOODBYE_TIMEOUT_MS`. */
 export function leaveSocket (socket: Socket): void {
   socket.onopen = socket.onmessage = socket.onclose = null
   socket.onerror = nothing // `ws` complains if it was still opening.
   socket.close(1000)
+  if (socket.terminate === undefined) return
+  // On a dead line nobody answers the goodbye, and `ws` would keep the process for 30 s.
+  const patience = setTimeout(() => socket.terminate?.(), GOODBYE_TIMEOUT_MS)
+  socket.onclose = () => clearTimeout(patience)
 }
 
 function nothing (): void {

@@ -159,6 +159,7 @@ export class View<S> implements Observable<Shown<S>> {
   #over (error: Error | null): void {
     if (this.#end !== null) return
     this.#end = { error }
+    this.#core.end()
     this.#changed()
   }
 

@@ -271,6 +271,29 @@ async def test_a_server_that_takes_no_large_message_ends_no_follower(
         assert await take(follower, 1) == ["a"]
 
 
+async def test_several_readers_of_one_follower_get_one_item_each(
+    client: Client, server: Server
+) -> None:
+    """[L2.7] Whoever finds that another was faster waits for the next item: it has not ended."""
+    got: list[Any] = []
+
+    async def read(follower: Follower) -> None:
+        got.append(await follower.__anext__())
+
+    async with client.follow("log:1", ["log"]) as follower, trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(read, follower)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(got) == 1
+        nursery.start_soon(follower.batch)
+        server.append("log:1", "log", "a")
+        await trio.testing.wait_all_tasks_blocked()
+        server.append("log:1", "log", "b")
+        await trio.testing.wait_all_tasks_blocked()
+        server.append("log:1", "log", "c")
+    assert [type(item) for item in got] == [SnapshotItem, Event, Event]
+
+
 async def test_leaving_the_block_ends_iteration_elsewhere(client: Client, server: Server) -> None:
     """[L2.7] The end of the block is a normal end for whoever iterates."""
     seen: list[Any] = []

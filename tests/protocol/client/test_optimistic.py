@@ -222,3 +222,20 @@ async def test_a_view_ends_with_its_subscription(client: Client, server: Server)
     with pytest.raises(SubscriptionEnded):
         async with viewing(client):
             pytest.fail("the block of a refused view must not run")
+
+
+async def test_nothing_that_has_happened_is_pending_for_ever(
+    client: Client, server: Server
+) -> None:
+    """[L4.5] What the history of an ended view would have held later is pending no more."""
+    async with viewing(client) as view:
+        view._core.mutate(confirmed := adding("a"))
+        view._core.confirm(confirmed, 7)
+        view._core.mutate(unanswered := adding("b"))
+        assert view.state == ["a?", "b?"]
+        server.session.end("log:1", "revoked")
+        with pytest.raises(SubscriptionEnded):
+            await view.wait_for(lambda lines: "c" in lines)
+        assert view.pending == (unanswered,)
+        view._core.confirm(unanswered, 8)
+        assert (view.pending, view.state) == ((), [])

@@ -23,6 +23,7 @@ from protocol.errors import (
     ConnectFailed,
 )
 from protocol.limits import (
+    HANDSHAKE_TIMEOUT_S,
     RECONNECT_DELAY_MAX_S,
     RECONNECT_DELAY_MIN_S,
     RECONNECT_DELAY_SOON_S,
@@ -246,6 +247,33 @@ async def test_refusals_with_a_good_session_in_between_are_not_in_a_row(
         await client.wait_state(ConnectionState.OFFLINE)
         await client.wait_state(ConnectionState.LIVE)
     assert server.hellos == ["t1", "t2", "t3", "t4"]
+
+
+async def test_a_token_function_that_never_answers_is_asked_again(
+    connecting: OpenClient, server: Server
+) -> None:
+    """[L3.6] It has as long as a handshake, and keeps nobody from closing; a person has longer."""
+    asked: list[float] = []
+
+    async def token() -> str:
+        asked.append(trio.current_time())
+        if len(asked) in (1, 4):
+            await trio.sleep_forever()
+        if len(asked) == 3:
+            await trio.sleep(100 * HANDSHAKE_TIMEOUT_S)
+        return f"t{len(asked)}"
+
+    server.accepts = lambda token: UNAUTHENTICATED if token == "t2" else None
+    async with connecting(token=token) as client:
+        await client.wait_state(ConnectionState.LIVE)
+        assert HANDSHAKE_TIMEOUT_S <= asked[1] - asked[0] < HANDSHAKE_TIMEOUT_S + 1
+        assert trio.current_time() - asked[2] >= 100 * HANDSHAKE_TIMEOUT_S
+        server.session.wire.cut()
+        await client.wait_state(ConnectionState.CONNECTING)
+        await trio.testing.wait_all_tasks_blocked()
+        closed_at = trio.current_time()
+    assert trio.current_time() == closed_at
+    assert server.hellos == ["t2", "t3"]
 
 
 async def test_a_failing_token_function_is_a_failed_attempt(
