@@ -39,7 +39,7 @@ from protocol.gateway import EventFrame, Identity, Peer, PresenceFrame
 from protocol.host import Host
 from protocol.limits import (
     KEEPALIVE_INTERVAL_S,
-    SILENCE_TIMEOUT_S,
+    LIFE_LOOK_S,
     TOKEN_GRACE_S,
 )
 from protocol.messages import SUBPROTOCOL_JSON, Error, ServerMessage, Welcome
@@ -47,6 +47,7 @@ from protocol.metrics import ConnectionFigures
 from protocol.outbox import Outbox
 from protocol.pauses import Pauses
 from protocol.session import Effects, Session
+from protocol.signs_of_life import Sign, SignsOfLife
 from protocol.socket import Socket
 from protocol.subscription import Phase, WireSubscription
 
@@ -75,8 +76,7 @@ class WireConnection(Host):
         self._handshake = Alarm(server.wheel, self._handshake_due)
         self._silence = Alarm(server.wheel, self._check_silence)
         self._token = Alarm(server.wheel, self._token_due)
-        self._received_bytes = 0  # At the last sign of life, which was at:
-        self._heard_at_s = trio.current_time()
+        self._life = SignsOfLife(trio.current_time())
 
     @property
     def identity(self) -> Identity:
@@ -95,7 +95,7 @@ class WireConnection(Host):
             async with trio.open_nursery() as self._nursery:
                 now_s = trio.current_time()
                 self._handshake.set(now_s + self.server.handshake_timeout_s)
-                self._silence.set(now_s + KEEPALIVE_INTERVAL_S)
+                self._silence.set(now_s + LIFE_LOOK_S)
                 await self._socket.serve(self._on_message, self.outbox.on_drained)
                 self._release(has_client_left=True)
                 self._nursery.cancel_scope.cancel()
@@ -154,6 +154,7 @@ class WireConnection(Host):
         """Called by the socket's reader, which waits for what is returned."""
         metrics = self.server.metrics
         metrics.messages_in += 1
+        self._life.messages += 1
         now_s = trio.current_time()
         if is_text is not (self.subprotocol == SUBPROTOCOL_JSON):
             mixed_up = ProtocolViolation("bad_request", "text and binary frames are mixed up")
@@ -351,13 +352,13 @@ class WireConnection(Host):
 
     def _check_silence(self) -> None:
         now_s = trio.current_time()
-        if self._socket.received_bytes != self._received_bytes:
-            self._received_bytes = self._socket.received_bytes
-            self._heard_at_s = now_s
-        elif now_s - self._heard_at_s >= SILENCE_TIMEOUT_S:
+        sign = self._life.look(self._socket.received_bytes, now_s)
+        if sign is Sign.SILENT:
             self._perform(self._session.silent())
             return
-        self._silence.set(now_s + KEEPALIVE_INTERVAL_S)
+        if sign is Sign.BUSY:
+            self._perform(self._session.is_receiving())
+        self._silence.set(now_s + LIFE_LOOK_S)
 
     def _close(self, effect: do.CloseWith) -> None:
         server, user = self.server, self._session.user_id

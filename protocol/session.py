@@ -194,6 +194,11 @@ class Session:
         ended = Ended(ref=ref, target=target, code="unsubscribed")
         return (EndSubscription(ref, may_return=True), Send(ended))
 
+    def is_receiving(self) -> Effects:
+        """A message takes long to arrive: say that we are here, with a pong nobody asked for."""
+        is_heard = self.state in (State.OPEN, State.LEAVING, State.DRAINING)
+        return (Send(Pong(n=0)),) if is_heard else ()
+
     def _take_presence(self, presence: SetPresence, _now_s: float) -> Effects:
         ref = self.targets.get(presence.target)
         if ref is None:

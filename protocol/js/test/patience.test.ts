@@ -77,3 +77,15 @@ it('[JS7.4] nothing that has happened is pending for ever in a view that has end
   await Promise.all([late, pass()])
   expect(view.getSnapshot()).toMatchObject({ state: [], pending: 0 })
 })
+
+it('[JS3.4] a server that only says that it is there, while a large message is on its way, is not left', async () => {
+  const server = new WireServer()
+  open(server)
+  await pass()
+  server.connections[0]!.isMute = true
+  for (let n = 0; n < 12; n++) {
+    await pass(10_000)
+    server.connections[0]!.send({ t: 'pong', n: 0 })
+  }
+  expect(server.attempts).toHaveLength(1)
+})
