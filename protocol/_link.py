@@ -30,7 +30,7 @@ class Link(Protocol):
         """The socket, for its addresses only."""
         ...
 
-    def send_now(self, data: bytes) -> int:
+    def send_now(self, data: Buffer) -> int:
         """Give the kernel what it takes at once; return how many bytes (0: it is full, or TLS).
 
         Raises:
@@ -114,7 +114,7 @@ class PlainLink:
         """The socket, for its addresses only."""
         return self._socket
 
-    def send_now(self, data: bytes) -> int:
+    def send_now(self, data: Buffer) -> int:
         """See ``Link``."""
         try:
             return self._socket.send(data)
@@ -218,7 +218,7 @@ class TlsLink:
         """The socket, for its addresses only."""
         return self._stream.transport_stream.socket
 
-    def send_now(self, data: bytes) -> int:  # noqa: ARG002 -- the signature is Link's
+    def send_now(self, data: Buffer) -> int:  # noqa: ARG002 -- the signature is Link's
         """Take nothing: encrypting needs to wait."""
         if self.is_stopped:
             raise BrokenPipeError(_CLOSED)

@@ -67,7 +67,9 @@ class Outlet:
             self.backlog_bytes += len(data)
             return self.backlog_bytes
         try:
-            sent = self._link.send_now(data)
+            # A whole document would be a millisecond of copying, for each of those who open it.
+            small = len(data) <= PUMP_BYTES_MAX
+            sent = self._link.send_now(data if small else memoryview(data)[:PUMP_BYTES_MAX])
         except OSError:
             self.abort()
             return 0
@@ -139,12 +141,15 @@ class Outlet:
 
 
 def _front(backlog: deque[Buffer]) -> list[Buffer]:
-    """Return what one system call should carry."""
+    """Return what one system call should carry: not more than keeps the others waiting for long."""
     buffers: list[Buffer] = []
-    size = 0
+    room = PUMP_BYTES_MAX
     for buffer in backlog:
+        if len(buffer) > room:
+            buffers.append(memoryview(buffer)[:room])
+            break
         buffers.append(buffer)
-        size += len(buffer)
-        if size >= PUMP_BYTES_MAX or len(buffers) == PUMP_WRITES_MAX:
+        room -= len(buffer)
+        if len(buffers) == PUMP_WRITES_MAX:
             break
     return buffers
