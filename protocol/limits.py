@@ -37,7 +37,7 @@ FORWARDED_HOPS_MAX: Final = 32  # Proxies looked through, from the nearest on.
 CONNECTIONS_MAX: Final = 20_000
 KEEPALIVE_INTERVAL_S: Final = 20.0  # Below the 30 s at which proxies and y-websocket give up.
 KEEPALIVE_TIMEOUT_S: Final = 20.0
-LIFE_LOOK_S: Final = 10.0  # How often a connection is looked at: well within a client's patience.
+LIFE_LOOK_S: Final = 6.0  # How often a connection is looked at: twice within a client's patience.
 BUSY_BYTES_MIN: Final = 1_024  # In that time: a message is on its way, and not only pings.
 SILENCE_TIMEOUT_S: Final = 2 * KEEPALIVE_INTERVAL_S + KEEPALIVE_TIMEOUT_S  # Two pings may be lost.
 PRESENCE_HOLD_S: Final = 1.0  # Between unsubscribe and subscribe of a target: a slow round trip.
@@ -119,3 +119,4 @@ assert SERVER_FRAME_BYTES_MAX >= PRESENCE_SESSIONS_MAX * (
 )
 assert KIND_LEN_MAX + 1 + KEY_LEN_MAX <= TARGET_LEN_MAX
 assert KEEPALIVE_INTERVAL_S < 30
+assert 2 * LIFE_LOOK_S < 0.7 * KEEPALIVE_INTERVAL_S
