@@ -42,7 +42,9 @@ def take_pictures(url: str) -> None:
         you = enter(browser, url, "you", viewport=WIDE)
         jonas = enter(browser, url, "jonas", viewport=WIDE, color_scheme="dark")
         lena = enter(browser, url, "lena", viewport=PHONE)
-        expect(you.locator(".message-words").get_by_text(SOME_OF_IT)).to_be_visible(timeout=WITHIN_MS)
+        expect(you.locator(".message-words").get_by_text(SOME_OF_IT)).to_be_visible(
+            timeout=WITHIN_MS
+        )
         you.screenshot(path=OUT / "room.png")
         jonas.screenshot(path=OUT / "room-dark.png")
         parts = lena.get_by_role("navigation", name="Parts of the meeting")
