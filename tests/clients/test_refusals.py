@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+import trio
 
 from collab.app import App
 from collab.meeting.commands import Dismiss, End, Invite, Join, SetRole
@@ -90,7 +91,13 @@ async def test_edits_after_the_end_of_the_meeting_are_refused() -> None:
         await bob.until(text="minutes")
         await server.app.do(MEETING, End(), user_id="ann")
         await bob.type("!")
-        await bob.until(denied=[{"starts": "conflict"}], connected=True)
+        denied: list[str] = []
+        with trio.fail_after(10):
+            while not denied:  # Twice if the end comes first: the editor offers its words again.
+                await trio.sleep(0.02)
+                denied = (await bob.look())["denied"]
+        assert all(reason.startswith("conflict") for reason in denied)
+        await bob.until(text="minutes!", connected=True)
 
 
 async def test_a_participant_removed_while_editing_is_closed_out_for_good() -> None:
