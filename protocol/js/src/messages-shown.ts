@@ -119,7 +119,7 @@ export function reacted (shown: MessagesShown, id: number, emoji: string, userId
     if (message.is_deleted || users.includes(userId) === on) return message
     const { [emoji]: _, ...rest } = message.reactions
     const left = on ? [...users, userId] : users.filter(user => user !== userId)
-    return { ...message, reactions: left.length > 0 ? { ...rest, [emoji]: left } : rest }
+    return { ...message, reactions: left.length > 0 ? { ...message.reactions, [emoji]: left } : rest } // In its place.
   })
 }
 

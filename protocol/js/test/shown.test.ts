@@ -48,6 +48,13 @@ it('[JS7.8] nothing changes a deleted message, and what is in the state already 
   expect(edited(reacted(gone, 1, '+1', 'bob', true), 1, [{ type: 'text', text: 'mine' }], 0)).toEqual(gone) // One's own, before the refusal.
 })
 
+it('[JS7.4] an emoji keeps its place while somebody is left who put it there', () => {
+  const message = { ...blank('ann', 0), id: 1, reactions: { a: ['ann', 'bob'], b: ['ann'] } }
+  const shown = appended({ messages: [], more: false, leaf: 0 }, message)
+  const order = (user: string): string[] => Object.keys(reacted(shown, 1, 'a', user, user === 'cyd').messages[0]?.reactions ?? {})
+  expect([order('bob'), order('cyd')]).toEqual([['a', 'b'], ['a', 'b']])
+})
+
 it('[C2.13] a reaction of a guest is taken back by the user that the guest has become', () => {
   const message = { ...blank('ann', 0), id: 1, reactions: { '+1': ['guest:g', 'bob'] } }
   const data = { id: 1, emoji: '+1', on: false, of: 'guest:g' }
