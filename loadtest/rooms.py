@@ -157,9 +157,13 @@ class Rooms:
             room.listen(session, recorder)
 
     def _drain(self, until: float) -> None:
-        waiting = list(self._rooms)
+        waiting, sending = list(self._rooms), list(self._senders)
 
         def is_over() -> bool:
+            while sending and sending[-1].is_finished:
+                sending.pop()
+            if sending:
+                return False
             while waiting and waiting[-1].is_quiet():
                 waiting.pop()
             return not waiting

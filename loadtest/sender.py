@@ -36,6 +36,7 @@ class Sender:
         self._target = target
         self._answered = f"{stream.sort}_acknowledged"
         self._end_at = 0.0
+        self.is_finished = False  # Everything that was due has been sent, also what was late.
 
     def start(self, make: Maker, end_at: float) -> None:
         """Send everything that is due before *end_at*."""
@@ -62,3 +63,5 @@ class Sender:
         following = stream.due(stream.sent)
         if following < self._end_at:
             self._loop.call_at(following, self._send)
+        else:
+            self.is_finished = True
