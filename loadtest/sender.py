@@ -20,6 +20,7 @@ class Sender:
         "_recorder",
         "_session",
         "_target",
+        "is_finished",
         "stream",
         "unsent",
     )
@@ -42,7 +43,7 @@ class Sender:
         """Send everything that is due before *end_at*."""
         self._make = make
         self._end_at = end_at
-        self._loop.call_at(self.stream.due(0), self._send)
+        self._go_on(self.stream.due(0))
 
     def _send(self, due: float) -> None:
         stream = self.stream
@@ -60,8 +61,10 @@ class Sender:
         if not self._session.call(self._target, op, args, answer):
             stream.answered(number, "unsent")
             self.unsent += 1
-        following = stream.due(stream.sent)
-        if following < self._end_at:
-            self._loop.call_at(following, self._send)
+        self._go_on(stream.due(stream.sent))
+
+    def _go_on(self, due: float) -> None:
+        if due < self._end_at:
+            self._loop.call_at(due, self._send)
         else:
             self.is_finished = True
