@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Final, Self
 
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, WebSocketRoute, expect
@@ -132,6 +133,15 @@ class Person:
     ) -> None:
         """Fail unless *place* comes to contain *text*."""
         expect(place).to_contain_text(text, timeout=within_ms)
+
+    def scroll_up_to(self, row: Locator) -> None:
+        """Scroll the messages up until *row* is there."""
+        ends_at = time.monotonic() + WITHIN_MS / 1000
+        while row.count() == 0:
+            assert time.monotonic() < ends_at, "it did not come"
+            self.messages.hover()
+            self.page.mouse.wheel(0, -20_000)
+            self.page.wait_for_timeout(50)
 
     def written(self) -> str:
         """Return the notes as lines."""

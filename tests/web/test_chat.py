@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from collab.client import CollabClient, connect
 from tests.web.beside import beside, call, target_of, write
@@ -34,16 +33,6 @@ def begin_chat(ann: Person, url: str, title: str) -> str:
 def ask(url: str, op: str, args: Mapping[str, Any]) -> None:
     """Have ann do something in a chat."""
     beside(url.rsplit("/", 2)[0], "ann", partial(call, target_of(url), op, args))
-
-
-def scroll_up_to(ann: Person, row: Locator) -> None:
-    """Scroll the messages up until *row* is there."""
-    ends_at = time.monotonic() + WITHIN_MS / 1000
-    while row.count() == 0:
-        assert time.monotonic() < ends_at, "it did not come"
-        ann.messages.hover()
-        ann.page.mouse.wheel(0, -20_000)
-        ann.page.wait_for_timeout(50)
 
 
 def test_a_chat_follows_what_one_may_do_there(server: Server, person: People) -> None:
@@ -120,14 +109,14 @@ def test_what_was_paged_back_is_asked_for_again(
         sign_in(ben, f"{server.url}/chat/older", server.token("ben"))
         ben.sees(ben.messages, f"message {MESSAGES - 1}.")
         first = ben.messages.get_by_text("message 0.", exact=True)
-        scroll_up_to(ben, first)
+        ben.scroll_up_to(first)
         ben.lose_the_network()
         expect(ben.connection).to_contain_text("Offline", timeout=WITHIN_MS)
         beside(server.url, "ann", change, token=token)
         ben.find_the_network()
         expect(ben.composer).to_have_count(0, timeout=WITHIN_MS)
         # On a slow machine the older ones come after the newest have been shown.
-        scroll_up_to(ben, ben.messages.get_by_text("This message was removed."))
+        ben.scroll_up_to(ben.messages.get_by_text("This message was removed."))
         expect(first).to_have_count(0)
         expect(ben.messages.get_by_text("message 1.", exact=True)).to_be_visible()
     finally:

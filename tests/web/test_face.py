@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -181,12 +180,7 @@ def test_a_chat_pages_back_to_its_first_message(server: Server, person: People) 
     ann.page.reload()
     ann.sees(ann.messages, f"message {MESSAGES - 1}.")
     first = ann.messages.get_by_text("message 0.", exact=True)
-    ends_at = time.monotonic() + WITHIN_MS / 1000
-    while first.count() == 0:
-        assert time.monotonic() < ends_at, "the first message did not come"
-        ann.messages.hover()
-        ann.page.mouse.wheel(0, -20_000)
-        ann.page.wait_for_timeout(50)
+    ann.scroll_up_to(first)
 
 
 def test_the_server_is_seen_from_above(server: Server, person: People) -> None:
