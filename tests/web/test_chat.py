@@ -173,5 +173,7 @@ async def _write_as_many(key: str, url: str, _client: Any) -> None:
             connect(url, token=f"dev:writer{number}") as client,
             client.meeting(key).notes.open() as notes,
         ):
+            # All of it: a moment reaches to its author's last edit, whoever wrote in between.
+            await notes.wait_for(lambda: "The first." in str(notes.text("notes")))
             notes.text("notes").append(f" writer {number}.")
             await notes.saved()
