@@ -8,7 +8,7 @@ for ever: fields may be added with a default, never renamed or reused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgpack  # type: ignore[import-untyped]
 from attrs import fields
@@ -17,6 +17,8 @@ from collab.audit import AuditEntry
 from collab.kind import Kind, Stamp
 from protocol.gateway import Subscription
 from protocol.structure import STORAGE, structure, unstructure, unstructurer
+
+_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Entry:
@@ -51,7 +53,7 @@ class Entry:
         self.audit: AuditEntry | None = None  # Stored beside it, if it is noteworthy.
         self.placed: Stamp | None = None  # Set as it evolves.
         # Whose subscriptions end right before it: judged as it evolves, done as it is published.
-        self.shut_out_ids: frozenset[str] = frozenset()
+        self.shut_out_ids: frozenset[str] = _NOBODY
         self.shut_out: Sequence[Subscription] = ()
 
     def stamp(self, seq: int) -> Stamp:
@@ -65,16 +67,16 @@ class Entry:
 class Shown:
     """An event as subscribers see it, and its size; shared by the ring and everybody's frames."""
 
-    __slots__ = ("_entry", "fields", "nbytes")
+    __slots__ = ("_event", "fields", "nbytes")
 
     def __init__(self, entry: Entry, fields: Mapping[str, Any]) -> None:
-        self._entry = entry
+        self._event = entry.event  # And nothing else: rings hold very many of these.
         self.fields = fields
         self.nbytes = entry.nbytes
 
     def redact(self, kind: Kind[Any]) -> None:
         """Take back what a later event took back, for whoever has not been shown it yet."""
-        harmless = unstructure(kind.redacted(self._entry.event))
+        harmless = unstructure(kind.redacted(self._event))
         self.fields = {**self.fields, "data": harmless}
 
 

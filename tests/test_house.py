@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -113,6 +115,13 @@ def test_actors_needs_only_trio_and_attrs() -> None:
             if name.split(".")[0] not in allowed
         ]
     )
+
+
+@pytest.mark.parametrize("name", ["meeting", "chat", "user"])
+def test_a_package_can_be_imported_first(name: str) -> None:
+    """[O9.9] Kinds send each other commands; none needs another to be there before it."""
+    code = f"from collab.{name} import {name.upper()}"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_underscored_modules_are_imported_only_within_their_package() -> None:

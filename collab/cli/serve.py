@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import resource
 import sys
@@ -17,6 +16,7 @@ from collab.cli.flags import ConfigFile, SettingFlags, load
 from collab.cli.output import warn
 from collab.cli.signals import stop_on_signals
 from collab.config import Config, is_loopback
+from collab.garbage import collect_for_ever
 from collab.identity import KeyUnusable
 from collab.keyring import MasterKeysUnusable
 from collab.kinds import KindUnusable
@@ -28,10 +28,6 @@ from collab.storage import StoreUnusable
 from collab.web import Site
 
 _log = logging.getLogger("collab.serve")
-
-# Full collections walk every connection and every actor: rare ones pause less in sum. What lives
-# from the start is never walked at all.
-_GC_THRESHOLDS: Final = (50_000, 20, 100)
 
 _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (StoreUnusable, ExitCode.STORE),
@@ -114,8 +110,14 @@ def told_by_the_log(failure: BaseException) -> CommandFailed:
 
 
 async def _run(config: Config, on_ready: Callable[[str], None]) -> None:
-    async with stop_on_signals() as stop:
-        await run_server(config, stop=stop, on_ready=on_ready, site=_site(config))
+    async with stop_on_signals() as stop, trio.open_nursery() as nursery:
+
+        def announce(url: str) -> None:
+            nursery.start_soon(collect_for_ever)
+            on_ready(url)
+
+        await run_server(config, stop=stop, on_ready=announce, site=_site(config))
+        nursery.cancel_scope.cancel()
 
 
 def _site(config: Config) -> Site:
@@ -132,9 +134,6 @@ def _tell(step: str) -> None:
 
 
 def _announce(url: str) -> None:
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
     print(f"listening on {url}", flush=True)
 
 

@@ -9,9 +9,9 @@ A reader who follows merges by one rule: of the same (provider, segment), the hi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from collab.errors import BadRequest, LimitExceeded
 from collab.kind import Answer, Item, Reader
@@ -35,6 +35,9 @@ from collab.transcript.state import (
     next_part,
     speech_order,
 )
+from protocol.structure import unstructurer
+
+_FIELDS_OF: Final = unstructurer(Line)
 
 
 @frozen
@@ -77,7 +80,8 @@ def merge(lines: Iterable[Line]) -> list[Line]:
 
 def plain(line: Line) -> dict[str, Any]:
     """Return *line* as the wire carries it: the fields of its event, and its seq."""
-    return asdict(line)
+    shown: dict[str, Any] = _FIELDS_OF(line)
+    return shown
 
 
 # ---------------------------------------------------------------- pages
