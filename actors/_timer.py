@@ -3,6 +3,8 @@
 Rules:
 
 * A callback runs in the timers' own task, at or after its time, in order of time.
+* The task wakes at most every ``TIMERS_STEP_S``: what is due meanwhile runs together. A timer that
+  comes alone runs at its time.
 * What a callback raises is logged; the others go on.
 * Cancelling leaves an empty entry in the heap; when empty entries outnumber the live ones (and a
   small bound), the heap is built anew. So cancelling is cheap and memory stays bounded.
@@ -20,7 +22,7 @@ from itertools import count
 import trio
 
 from actors._guard import raise_unless_crash
-from actors._limits import TIMERS_CANCELLED_MAX
+from actors._limits import TIMERS_CANCELLED_MAX, TIMERS_STEP_S
 
 _log = logging.getLogger(__name__)
 
@@ -87,12 +89,16 @@ class Timers:
 
     async def run(self) -> None:
         """Run the timers until cancelled. Cancelled: timers that are not due are dropped."""
+        turn_at = -math.inf
         try:
             while True:
                 deadline = self._heap[0][0] if self._heap else math.inf
                 with trio.CancelScope(deadline=deadline) as self._sleep:
                     await trio.sleep_forever()
                 self._sleep = None
+                if trio.current_time() < turn_at + TIMERS_STEP_S:
+                    await trio.sleep_until(turn_at + TIMERS_STEP_S)
+                turn_at = trio.current_time()
                 self._run_due()
         finally:
             self._is_over = True

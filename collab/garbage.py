@@ -39,9 +39,10 @@ class Schedule:
 
     __slots__ = ("_grown_before", "_live")
 
-    def __init__(self) -> None:
+    def __init__(self, grown: int) -> None:
+        """*grown*: as for :meth:`is_due`, by now; what lives now is never walked."""
         self._live = 0  # When it was last walked.
-        self._grown_before = 0
+        self._grown_before = grown
 
     def is_due(self, grown: int, *, is_idle: bool) -> bool:
         """Say whether to walk it now; *grown*: new objects since the process started, net."""
@@ -72,8 +73,8 @@ def tuned() -> Iterator[None]:
 
 async def collect_for_ever() -> None:
     """Collect as the module says. Cancelled: the schedule of before is back."""
-    schedule = Schedule()
     with tuned():
+        schedule = Schedule(_grown())
         while True:
             cpu_s, wall_s = time.process_time(), time.perf_counter()
             await trio.sleep(GARBAGE_CHECK_S)

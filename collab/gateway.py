@@ -314,10 +314,13 @@ class CollabGateway:
 
     async def _read(self, call: IncomingCall, reading: Reading) -> None:
         try:
-            async with self._reads:
+            await self._turn_to_read()
+            try:
                 if call.abandoned:
                     return
                 value = await reading.read(self._reader)
+            finally:
+                self._reads.release()
             if reading.is_permitted():
                 call.reply(value)
             else:
@@ -326,6 +329,13 @@ class CollabGateway:
                 call.fail(WireError("unavailable", "ask again", retry_after_ms=ASK_AGAIN_MS))
         except Exception as error:  # noqa: BLE001 - every fault is an answer; to_wire logs ours
             call.fail(to_wire(error))
+
+    async def _turn_to_read(self) -> None:
+        """Return when one more may read; at once if so: a turn of a busy loop is a long time."""
+        try:
+            self._reads.acquire_nowait()
+        except trio.WouldBlock:
+            await self._reads.acquire()
 
     def ask_first(self, asking: Asking, done: CallDone) -> None:
         """Have another target asked, then the command decided again."""

@@ -16,6 +16,7 @@ from typing import Final
 
 import trio
 
+from protocol._stride import Stride
 from protocol.limits import PACE_S, READY_MAX, TURN_S
 from protocol.pressure import Pressure
 
@@ -51,15 +52,18 @@ class Readiness:
     async def run(self) -> None:
         """Serve for ever. Cancelled: nobody is told any more; sockets stay as they are."""
         epoll, watched, pressure = self._epoll, self._watched, self._pressure
-        turn_at_s = 0.0
+        stride = Stride()
+        next_turn_at_s = 0.0
         while True:
             # Waits for the epoll as a whole, and lets others run in any case.
             await trio.lowlevel.wait_readable(epoll.fileno())
-            if trio.current_time() < turn_at_s + PACE_S:
-                await trio.sleep_until(turn_at_s + PACE_S)
+            if trio.current_time() < next_turn_at_s:
+                await trio.sleep_until(next_turn_at_s)
             turn_at_s = trio.current_time()
             ready = epoll.poll(0, READY_MAX)
-            until_s = time.perf_counter() + TURN_S
+            now_s = time.perf_counter()
+            stride.turn_began(now_s)
+            until_s = now_s + TURN_S
             is_all_read = len(ready) < READY_MAX
             for fd, _ in ready:
                 on_readable = watched.get(fd)
@@ -69,6 +73,7 @@ class Readiness:
                     is_all_read = False  # The rest comes again.
                     break
             pressure.turn_over(is_all_read=is_all_read)
+            next_turn_at_s = turn_at_s + (stride.pace_s if is_all_read else PACE_S)
 
     def close(self) -> None:
         """Give the epoll back, once nobody watches any more."""

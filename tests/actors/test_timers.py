@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import TimerHandle, Timers
-from actors._limits import TIMERS_CANCELLED_MAX
+from actors._limits import TIMERS_CANCELLED_MAX, TIMERS_STEP_S
 
 
 @pytest.fixture
@@ -126,3 +126,18 @@ async def test_after_the_end_nothing_is_armed(autojump_clock: MockClock) -> None
     assert not handle.is_armed
     handle.cancel()
     assert len(timers) == 0
+
+
+async def test_what_is_due_shortly_after_a_turn_runs_together(
+    autojump_clock: MockClock, timers: Timers
+) -> None:
+    """[K1.43] Many timers close to each other wake the task once a step; the first is in time."""
+    start = trio.current_time()
+    ran: list[float] = []
+    for number in range(20):
+        delay_s = 1 + number * TIMERS_STEP_S / 10
+        timers.call_later(delay_s, lambda: ran.append(trio.current_time() - start))
+    await trio.sleep(2)
+    assert ran[0] == pytest.approx(1)
+    assert ran[1:11] == pytest.approx([1 + TIMERS_STEP_S] * 10)
+    assert ran[11:] == pytest.approx([1 + 2 * TIMERS_STEP_S] * 9)

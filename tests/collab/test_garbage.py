@@ -29,7 +29,7 @@ class Knot:
 
 def test_the_heap_is_walked_when_it_has_grown_or_when_nobody_needs_us() -> None:
     """[O14.1] In proportion to what lives; sooner while the server rests."""
-    schedule = Schedule()
+    schedule = Schedule(0)
     assert not schedule.is_due(GARBAGE_OBJECTS_MIN, is_idle=False)
     assert schedule.is_due(GARBAGE_OBJECTS_MIN + 1, is_idle=False)
     assert schedule.is_due(GARBAGE_IDLE_OBJECTS + 1, is_idle=True)

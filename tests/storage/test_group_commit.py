@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+import threading
 from functools import partial
+from pathlib import Path
 
+import apsw
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from actors import Batch, JournalConflict, Snapshot
 from actors.testing.journal_contract import stored_payloads
 from collab.kind import Put
 from collab.storage import SignalRow, SqliteStore
+from collab.storage.connection import open_readers
 from tests.storage.conftest import Reopen
 from tests.storage.faults import FaultyDisk
 
@@ -84,6 +89,27 @@ async def test_a_cancelled_read_leaves_the_readers_usable(reopen: Reopen) -> Non
                 await store.read("a:1", after=0, limit=1_000)
         for _ in range(4):
             assert len(await store.read("a:1", after=0, limit=1_000)) == 1_000
+
+
+async def test_reads_do_not_wait_for_the_event_loop(tmp_path: Path) -> None:
+    """[J1.13] All that were asked for are read while the loop is busy with something else."""
+    path, gate, done = tmp_path / "x.db", threading.Event(), threading.Event()
+    apsw.Connection(str(path)).close()
+    read: list[int] = []
+
+    def work(_db: apsw.Connection, number: int) -> None:
+        gate.wait(10)
+        read.append(number)
+        if len(read) == 12:
+            done.set()
+
+    async with open_readers(path, None, 2) as readers, trio.open_nursery() as nursery:
+        for number in range(12):
+            nursery.start_soon(readers.run, work, number)
+        await wait_all_tasks_blocked()
+        gate.set()
+        assert done.wait(10)  # Not a checkpoint: nothing else of trio runs meanwhile.
+    assert sorted(read) == list(range(12))
 
 
 async def test_a_closed_store_says_so(reopen: Reopen) -> None:
