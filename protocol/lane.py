@@ -132,6 +132,11 @@ class Lane:
         self._buffer = self._buffer[self._at :] + data if self._buffer else data
         self._at = 0
 
+    def forget(self) -> None:
+        """Hold no bytes any more: the connection is over."""
+        self._buffer = b""
+        self._at = 0
+
     def take(self) -> Taken | None:
         """Return the next step, or None until there are more bytes."""
         buffer = self._buffer

@@ -270,6 +270,7 @@ class ServerSocket:
             # It may hold megabytes of a message without an end, and is part of cycles: of whoever
             # opens and leaves again and again all would be kept until the next collection.
             self._ws = None
+            self._lane.forget()
 
 
 def _hand_over(on_message: OnMessage, message: str | bytes) -> Awaitable[Any] | None:
