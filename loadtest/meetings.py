@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from loadtest.driving import Driven, drive
 from loadtest.durability import Said, lost_in_a_kill
+from loadtest.metrics import commit_ms, metrics
 from loadtest.options import OpenOptions
 from loadtest.outcome import Line, Outcome, Plot
 from loadtest.progress import seconds_shown, telling
@@ -100,23 +101,27 @@ class Run:
 
     driven: Driven
     watch: ServerWatch | None
+    commits: dict[str, float] | None  # See ``commit_ms``; None: the server is not ours.
     durable: dict[str, int] | None  # See ``lost_in_a_kill``; None: the server is not ours.
 
 
 async def run(options: MeetingsOptions) -> Run:
     """Put the load on; kill the server, if it is ours, and read back what it acknowledged."""
-    durable = None
+    durable = commits = None
     async with serving(options) as target:
         with telling(options) as say:
             show = seconds_shown(say, options.secs, DELIVERED, target.watch)
             driven = await drive(
                 JOB, plans(options), target.endpoint, watch=target.watch, show=show
             )
+            if target.process is not None:
+                token = options.token.format(user="watch")
+                commits = commit_ms(await metrics(target.url, token=token))
             said = [Said(**one) for result in driven.results for one in result["said"]]
             if target.process is not None and said:
                 say(f"kill -9; reading {len(said)} meetings back")
                 durable = await lost_in_a_kill(target, said)
-    return Run(driven, target.watch, durable)
+    return Run(driven, target.watch, commits, durable)
 
 
 def outcome_of(name: str, options: MeetingsOptions, run: Run) -> Outcome:
@@ -129,6 +134,8 @@ def outcome_of(name: str, options: MeetingsOptions, run: Run) -> Outcome:
     }
     if run.watch is not None:
         figures["server"] = server_figures(driven, run.watch)
+    if run.commits is not None:
+        figures["commit_ms"] = run.commits
     if run.durable is not None:
         figures["after_kill_9"] = run.durable
         held["everything_acknowledged_is_durable"] = run.durable["lost"] == 0

@@ -12,8 +12,8 @@ from attrs import frozen
 from cyclopts import Parameter
 
 from loadtest.driving import Driven, drive
-from loadtest.http import fetch
 from loadtest.meetings import server_plots
+from loadtest.metrics import metrics
 from loadtest.options import OpenOptions
 from loadtest.outcome import Outcome
 from loadtest.progress import telling
@@ -87,10 +87,7 @@ class _Resting:
         self._within_s = options.rest_within_s
 
     async def active(self) -> float:
-        page = (await fetch(self._url, "/metrics", token=self._token)).decode()
-        return next(
-            float(line.split()[1]) for line in page.splitlines() if line.startswith(f"{ACTIVE} ")
-        )
+        return (await metrics(self._url, token=self._token))[ACTIVE]
 
     async def wait(self) -> None:
         with trio.move_on_after(self._within_s):

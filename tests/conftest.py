@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 
@@ -16,3 +18,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "long" in item.keywords:
             item.add_marker(skip)
+
+
+def pytest_configure() -> None:
+    """Do not look for garbage among the thousands of tests that are being collected."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for it from here on, seldom, and not among what was collected."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()

@@ -12,14 +12,14 @@ from tests.faults.measuring import START_S_MAX, memory_kib, percentile
 from tests.protocol.transport.raw import BINARY, CONTINUATION, PING, PONG, RawClient, frame
 from tests.server.running import serving
 
-FRAMES = 30_000
+FRAMES = 15_000
 FRAMES_LONG = 1_000_000
 UNFINISHED = 12
 UNFINISHED_BYTES = 5_000_000  # Within the bound of a message there.
 PIECE_BYTES = 50_000
 HALF_FRAMES = 150
 HALF_FRAME_BYTES = 60_000
-FRAGMENTS = 20_000  # On two connections at once, each up to its bound.
+FRAGMENTS = 10_000  # On two connections at once, each up to its bound.
 
 
 async def test_endless_fragments_crash_nothing_and_stall_nobody(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ async def test_everything_that_is_sent_is_acknowledged_and_delivered_once(tmp_pa
     assert figures["late_ms"]["count"] == sum(figures["sent"].values())
     assert figures["server"]["cpu_s"] > 0
     assert figures["server"]["rss_mb_max"] > 10
+    assert 0 < figures["commit_ms"]["p50"] <= figures["commit_ms"]["p99"]
     assert figures["after_kill_9"] == {"meetings": 2, "acknowledged": 60 + 24 + 24, "lost": 0}
     assert json.loads(json.dumps(outcome.as_json()))["ok"] is True
     assert "chunk delivered" in write_page(outcome, tmp_path).read_text()
