@@ -8,6 +8,9 @@ as ``extra=`` and become fields. Three rules hold for every line, whoever writes
 * No token. A guard blanks whatever looks like one, in messages, fields and stacks. It is the
   last resort, not the plan: nobody logs tokens in the first place.
 * One event is one line: line ends within a value are escaped in JSON.
+
+And one more for lines that a client can cause: the same again (logger, user, target, code) within
+``LOG_REPEATS_S`` is counted, not written; the next line after that says how many it stands for.
 """
 
 from __future__ import annotations
@@ -15,17 +18,21 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
+from collections.abc import Callable
 from copy import copy
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, TextIO
 
 import orjson
+from attrs import define
 from rich.console import Console
 from rich.logging import RichHandler
 
 from collab.config import LogFormat, LogLevel
 from collab.faults import fault_text
+from collab.limits import LOG_REPEATS_MAX, LOG_REPEATS_S
 
 Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -87,6 +94,44 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
+class FewRepeats(logging.Filter):
+    """Holds back what one client causes again and again. Looks only at lines with a ``code``."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._told: dict[tuple[object, ...], _Told] = {}  # In the order in which they were told.
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether *record* is written; add ``repeated`` to one that stands for others."""
+        said = vars(record)
+        if "code" not in said:
+            return True
+        key = (record.name, said.get("user"), said.get("target"), said["code"])
+        now_s = self._clock()
+        told = self._told.get(key)
+        if told is not None and now_s < told.at_s + LOG_REPEATS_S:
+            told.held_back += 1
+            return False
+        if told is not None:
+            del self._told[key]
+            if told.held_back:
+                said["repeated"] = told.held_back
+        elif len(self._told) >= LOG_REPEATS_MAX:
+            del self._told[next(iter(self._told))]
+        self._told[key] = _Told(now_s)
+        return True
+
+
+@define(eq=False)
+class _Told:
+    at_s: float
+    held_back: int = 0  # Since.
+
+
 def configure_logs(
     level: LogLevel, log_format: LogFormat, *, stream: TextIO | None = None
 ) -> logging.Handler:
@@ -106,6 +151,7 @@ def configure_logs(
     else:
         handler = logging.StreamHandler(stream)
         handler.setFormatter(TextFormatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
+    handler.addFilter(FewRepeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -20,7 +20,7 @@ from collab.app import App
 from collab.figures import server_figures
 from collab.http import Figure
 from collab.limits import OVERSIGHT_ROWS_MAX, RECENT_LINES_MAX
-from collab.logs import TextFormatter
+from collab.logs import FewRepeats, TextFormatter
 from collab.operators import Operators
 from protocol.metrics import ConnectionFigures
 from protocol.server import WireServer
@@ -34,6 +34,7 @@ class RecentLines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.setFormatter(TextFormatter("%(message)s"))
+        self.addFilter(FewRepeats())
         self._lines: deque[Mapping[str, Any]] = deque(maxlen=RECENT_LINES_MAX)
 
     def emit(self, record: logging.LogRecord) -> None:

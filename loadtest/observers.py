@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import count
 from typing import Final
 
 from attrs import asdict
@@ -48,7 +49,7 @@ def generate(link: Link) -> None:
         listening.begin(session)
     sender = Sender(loop, recorder, writer, target, stream) if writer else None
     if sender is not None:
-        sender.start(edits(stream, WRITER_ID), end_at)
+        sender.start(edits(stream, count(WRITER_ID)), end_at)
     recorder.tick_in(loop)
     loop.run(lambda: False, until=end_at)
     if sender is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Final
 
 from attrs import asdict
@@ -145,8 +146,7 @@ class Rooms:
         for session in room.participants:
             if rates[EDIT]:
                 editing = sender(session, EDIT)
-                client_id = 1 + self._rng.randrange(CLIENT_IDS)
-                editing.start(edits(editing.stream, client_id), end_at)
+                editing.start(edits(editing.stream, self._client_ids()), end_at)
             if rates[MESSAGE]:
                 posting = sender(session, MESSAGE)
                 posting.start(messages(posting.stream), end_at)
@@ -155,6 +155,10 @@ class Rooms:
                 asking.start(queries(asking.stream), end_at)
         for session in room.participants:
             room.listen(session, recorder)
+
+    def _client_ids(self) -> Iterator[int]:
+        while True:
+            yield 1 + self._rng.randrange(CLIENT_IDS)
 
     def _drain(self, until: float) -> None:
         waiting, sending = list(self._rooms), list(self._senders)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from loadtest.edits import Typist
@@ -40,11 +40,21 @@ def chunks(stream: Stream) -> Maker:
     return make
 
 
-def edits(stream: Stream, client_id: int) -> Maker:
-    """A word or two, typed into the shared notes."""
-    typist = Typist(client_id)
+def edits(stream: Stream, client_ids: Iterator[int]) -> Maker:
+    """A word or two, typed into the shared notes.
+
+    What builds on an edit that was refused would be refused as well: so whoever is refused goes on
+    under the next of *client_ids*, as an editor that was loaded anew.
+    """
+    typist = Typist(next(client_ids))
+    began, known = 0, 0  # The first number typed under this id; refusals that have been looked at.
 
     def make(number: int) -> Call:
+        nonlocal typist, began, known
+        if len(stream.refused) > known:
+            known = len(stream.refused)
+            if next(reversed(stream.refused)) >= began:
+                typist, began = Typist(next(client_ids)), number
         return "notes.edit", {"update": typist.type(stream.mark(number) + "word ")}
 
     return make

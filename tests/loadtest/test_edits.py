@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 
 from pycrdt import Doc, Text
 
 from loadtest.edits import ROOT, Typist
+from loadtest.lean import Stream
+from loadtest.saying import EDIT, edits
 
 
 def test_typed_text_is_what_a_document_reads() -> None:
@@ -23,3 +26,23 @@ def test_typed_text_is_what_a_document_reads() -> None:
     text = str(doc.get(ROOT, type=Text))
     assert all(words in text for words in said.values())
     assert len(text) == sum(map(len, said.values()))
+
+
+def test_a_refused_edit_is_not_built_on() -> None:
+    """[O8.5] What was sent before the refusal came is lost with it; what comes after is whole."""
+    stream = Stream(0, EDIT)
+    make = edits(stream, count(7))
+    doc = Doc[Text]()
+    for number in range(20):
+        assert stream.take_number() == number
+        _, args = make(number)
+        is_lost = number in (5, 6, 7)  # The answer to 5 comes after 7 was sent.
+        if not is_lost:
+            doc.apply_update(args["update"])
+        if number == 7:
+            for lost in (5, 6, 7):
+                stream.answered(lost, "overloaded")
+    text = str(doc.get(ROOT, type=Text))
+    assert [stream.mark(number) in text for number in range(20)] == [
+        number not in (5, 6, 7) for number in range(20)
+    ]

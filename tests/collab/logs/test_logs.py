@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from collab.identity import OwnKey, Signer
-from collab.logs import JsonFormatter, TextFormatter, configure_logs, redact
+from collab.limits import LOG_REPEATS_MAX, LOG_REPEATS_S
+from collab.logs import FewRepeats, JsonFormatter, TextFormatter, configure_logs, redact
 
 
 @pytest.fixture
@@ -96,3 +97,34 @@ def test_ordinary_text_is_left_alone() -> None:
     """[O4.2] What is no token stays readable."""
     text = "meeting:m1 seq=4 token bucket empty; device:x dev server"
     assert redact(text) == text
+
+
+def test_what_a_client_causes_again_and_again_is_counted(stream: io.StringIO) -> None:
+    """[O4.4] The first line at once, the rest of a window as a number; others' lines come."""
+    now_s = 0.0
+    handler = configure_logs("info", "json", stream=stream)
+    handler.filters[:] = [FewRepeats(lambda: now_s)]
+    log = logging.getLogger("collab.test")
+    for number in range(50):
+        log.warning("refused: %d", number, extra={"user": "eve", "target": "m", "code": "bad"})
+        log.warning("plain")
+    log.warning("refused", extra={"user": "bob", "target": "m", "code": "bad"})
+    now_s = LOG_REPEATS_S + 1
+    log.warning("refused: last", extra={"user": "eve", "target": "m", "code": "bad"})
+    lines = [orjson.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["message"] for line in lines if line.get("user") == "eve"] == [
+        "refused: 0",
+        "refused: last",
+    ]
+    assert (lines[0].get("repeated"), lines[-1]["repeated"]) == (None, 49)
+    assert sum(line.get("user") == "bob" for line in lines) == 1
+    assert sum(line["message"] == "plain" for line in lines) == 50
+
+
+def test_what_is_remembered_of_repeated_lines_is_bounded() -> None:
+    """[O4.4] However many users and targets somebody makes up."""
+    few = FewRepeats(lambda: 0.0)
+    for number in range(LOG_REPEATS_MAX + 50):
+        record = logging.makeLogRecord({"user": f"u{number}", "code": "bad"})
+        assert few.filter(record)
+    assert len(few) == LOG_REPEATS_MAX
