@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Protocol
 
@@ -26,6 +26,7 @@ import trio
 from attrs import define, field
 
 from actors._guard import raise_unless_crash
+from actors._limits import RING_AWAKE_LEN
 from actors._pace import Pace
 from actors._timer import TimerHandle, Timers
 
@@ -76,6 +77,8 @@ class Hub:
       ring_len_max: How many recent items ``since`` can return.
       ring_weight_max: Sum of their weights (bytes, say); None: not bounded.
       seq: Everything up to here was published before; the ring starts after it.
+      on_rest: Called, once, with the body of an item that more than ``RING_AWAKE_LEN`` came after:
+        hardly anybody asks for it any more, so it can make itself small.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Hub:
         ring_len_max: int,
         ring_weight_max: int | None = None,
         seq: int = 0,
+        on_rest: Callable[[object], None] | None = None,
     ) -> None:
         self.seq = seq
         self._timers = timers
@@ -95,6 +99,7 @@ class Hub:
         self._weight = 0
         self._ring_len_max = ring_len_max
         self._ring_weight_max = ring_weight_max
+        self._on_rest = on_rest
         self._ring_after = seq  # Every item with a greater seq is in the ring.
         self._groups: dict[frozenset[str], _Group] = {}
         self._group_of: dict[Sink, _Group] = {}
@@ -172,6 +177,8 @@ class Hub:
         self._weight += weight
         if len(ring) > self._ring_len_max or self._is_too_heavy():
             self._trim_ring()
+        if self._on_rest is not None and len(ring) > RING_AWAKE_LEN:
+            self._on_rest(ring[-1 - RING_AWAKE_LEN][2])
         for group in self._by_topic.get(topic, ()):
             group.pending.append(item)
             self._touched[group] = None

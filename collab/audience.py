@@ -26,6 +26,11 @@ from protocol.shared import Sessions
 REDACTED_LISTING: Final = "redacted"  # Positions: seqs of events whose content was taken back.
 
 
+def _rest(body: object) -> None:
+    if isinstance(body, Shown):
+        body.rest()
+
+
 class Audience:
     """See the module. Made with its actor, empty until somebody follows."""
 
@@ -93,6 +98,7 @@ class Audience:
                 ring_len_max=RING_EVENTS_MAX,
                 ring_weight_max=RING_BYTES_MAX,
                 seq=self.seq_published,
+                on_rest=_rest,
             )
             self._presence = PresenceBoard(
                 timers, pace=self._around.pacing.presence, tell=self._tell_presence

@@ -33,6 +33,7 @@ class Entry:
         "key",
         "nbytes",
         "op",
+        "payload",
         "placed",
         "reply",
         "shut_out",
@@ -49,7 +50,8 @@ class Entry:
         self.op: str | None = None
         self.reply = reply
         self.fields: Any = None  # The event as a plain structure, made once.
-        self.nbytes = 0  # As journaled.
+        self.payload = b""  # As journaled.
+        self.nbytes = 0  # Of it.
         self.audit: AuditEntry | None = None  # Stored beside it, if it is noteworthy.
         self.placed: Stamp | None = None  # Set as it evolves.
         # Whose subscriptions end right before it: judged as it evolves, done as it is published.
@@ -65,19 +67,45 @@ class Entry:
 
 
 class Shown:
-    """An event as subscribers see it, and its size; shared by the ring and everybody's frames."""
+    """An event as subscribers see it, and its size; shared by the ring and everybody's frames.
 
-    __slots__ = ("_event", "fields", "nbytes")
+    At rest it holds its journaled bytes only, a quarter of the memory, and is read when asked for.
+    """
 
-    def __init__(self, entry: Entry, fields: Mapping[str, Any]) -> None:
-        self._event = entry.event  # And nothing else: rings hold very many of these.
-        self.fields = fields
+    __slots__ = ("_codec", "_event", "_fields", "_payload", "_seq", "nbytes")
+
+    def __init__(
+        self, codec: EventCodec, seq: int, entry: Entry, fields: Mapping[str, Any]
+    ) -> None:
+        self._codec = codec
+        self._seq = seq
+        self._event = entry.event  # Of the entry nothing else: rings hold very many of these.
+        self._payload: bytes | None = entry.payload  # None once it was redacted.
+        self._fields: Mapping[str, Any] | None = fields
         self.nbytes = entry.nbytes
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The event's body on the wire."""
+        return self._fields if self._fields is not None else self._read().fields
+
+    def rest(self) -> None:
+        """Become small."""
+        if self._payload is not None:
+            self._fields = self._event = None
 
     def redact(self, kind: Kind[Any]) -> None:
         """Take back what a later event took back, for whoever has not been shown it yet."""
-        harmless = unstructure(kind.redacted(self._event))
-        self.fields = {**self.fields, "data": harmless}
+        if self._payload is None:
+            return
+        awake = self if self._fields is not None else self._read()
+        harmless = unstructure(kind.redacted(awake._event))
+        self._fields = {**awake.fields, "data": harmless}
+        self._event = self._payload = None
+
+    def _read(self) -> Shown:
+        assert self._payload is not None
+        return self._codec.show(self._seq, self._codec.decode(self._payload))
 
 
 class EventCodec:
@@ -108,7 +136,7 @@ class EventCodec:
             envelope["o"] = entry.op
             envelope["r"] = entry.reply = unstructure(entry.reply)
         packed: bytes = self._pack(envelope)
-        entry.nbytes = len(packed)
+        entry.payload, entry.nbytes = packed, len(packed)
         return packed
 
     def decode(self, payload: bytes) -> Entry:
@@ -127,12 +155,14 @@ class EventCodec:
         # Fields that came to the class later are shown with their defaults, as everybody else's.
         is_whole = len(held) == self._width_by_class[cls]
         entry.fields = held if is_whole else self._plain_by_class[cls](event)
-        entry.nbytes = len(payload)
+        entry.payload, entry.nbytes = payload, len(payload)
         return entry
 
     def show(self, seq: int, entry: Entry) -> Shown:
         """Return *entry*, encoded or decoded before, as subscribers see it."""
         return Shown(
+            self,
+            seq,
             entry,
             {
                 "seq": seq,

@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import Flush, Hub, Item, Pace, Timers
+from actors._limits import RING_AWAKE_LEN
 
 NOTES = frozenset({"notes"})
 BOTH = frozenset({"notes", "chat"})
@@ -243,6 +244,24 @@ async def test_the_ring_forgets_by_weight_too(autojump_clock: MockClock, timers:
     assert hub.since(52, NOTES) == [(53, "notes", 53)]
     hub.commit()
     assert [item[0] for item in sink.items] == list(range(1, 54))
+
+
+async def test_what_lies_in_the_ring_for_long_is_told_once_to_rest(
+    autojump_clock: MockClock, timers: Timers
+) -> None:
+    """[K1.59] All but the newest, in order; it stays where it is."""
+    rested: list[object] = []
+    pace = Pace(INTERVAL_S)
+    hub = Hub(timers, pace=pace, ring_len_max=2 * RING_AWAKE_LEN, on_rest=rested.append)
+    for seq in range(1, RING_AWAKE_LEN + 1):
+        hub.publish(seq, "notes", seq, urgent=False)
+    assert rested == []
+    for seq in range(RING_AWAKE_LEN + 1, 2 * RING_AWAKE_LEN + 1):
+        hub.publish(seq, "notes", seq, urgent=False)
+    assert rested == list(range(1, RING_AWAKE_LEN + 1))
+    items = hub.since(0, NOTES)
+    assert items is not None
+    assert len(items) == 2 * RING_AWAKE_LEN
 
 
 async def test_flush_all_and_close(autojump_clock: MockClock, hub: Hub, timers: Timers) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgpack  # type: ignore[import-untyped]
+import pytest
 import trio
 
 from collab.answers import Answers, Remembered
@@ -88,8 +89,12 @@ async def test_a_connection_that_is_full_leaves_nothing_behind() -> None:
         assert len(server.app.followers) == 0
 
 
-async def test_deleted_content_is_not_shown_again(tmp_path: Path) -> None:
-    """[V1.10] Neither from the ring nor from the journal: the event comes without its content."""
+@pytest.mark.parametrize("later", [0, 70])
+async def test_deleted_content_is_not_shown_again(tmp_path: Path, later: int) -> None:
+    """[V1.10] Neither from the ring nor from the journal: the event comes without its content.
+
+    Nor when it was at rest in the ring, *later* events after it was said.
+    """
     async with (
         served(tmp_path) as server,
         server.client("ann") as ann,
@@ -101,15 +106,18 @@ async def test_deleted_content_is_not_shown_again(tmp_path: Path) -> None:
             posted = await ann.call(CHAT, "messages.post", {"text": "my secret"})
             edited = {"id": posted["id"], "text": "my other secret"}
             await ann.call(CHAT, "messages.edit", edited)
+            for number in range(later):
+                await ann.call(CHAT, "messages.post", {"text": f"{number}"})
             await ann.call(CHAT, "messages.delete", {"id": posted["id"]})
             await ben.call(CHAT, "messages.post", {"text": "hi"})
-            from_ring = await everything(server, "ben", after=following.cursor, back=4)
+            from_ring = await everything(server, "ben", after=following.cursor, back=4 + later)
     async with served(tmp_path) as server:
         from_journal = await everything(server, "ben")
     for events in (from_ring, from_journal):
-        assert [event.type for event in events][-4:] == [
+        assert [event.type for event in events][-4 - later :] == [
             "message.posted",
             "message.edited",
+            *["message.posted"] * later,
             "message.deleted",
             "message.posted",
         ]
