@@ -34,7 +34,7 @@ def server_figures(app: App, wire: WireServer) -> Iterator[Figure | Distribution
     figures = getattr(app.store, "figures", None)  # The memory store counts nothing.
     if figures is not None:
         yield from figures_of(figures, "collab_store", gauges=_STORE_GAUGES)
-        for percent in (50, 95, 99):
+        for percent in (50, 95, 99, 100):
             yield Figure(
                 "collab_store_commit_seconds",
                 figures.commit_s_percentile(percent),

@@ -7,7 +7,7 @@ from typing import Final
 from loadtest.http import fetch
 
 COMMIT: Final = "collab_store_commit_seconds"
-QUANTILES: Final = (("p50", "0.5"), ("p95", "0.95"), ("p99", "0.99"))
+QUANTILES: Final = (("p50", "0.5"), ("p95", "0.95"), ("p99", "0.99"), ("max", "1.0"))
 
 
 async def metrics(url: str, *, token: str) -> dict[str, float]:

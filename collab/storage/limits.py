@@ -50,7 +50,7 @@ BUSY_TIMEOUT_MS: Final = (
 QUICK_CHECK_BYTES_MAX: Final = 16 * MIB  # Larger files are not read whole at start.
 AUDIT_STEP_ROWS: Final = 1_000  # Read at once when all of the audit log is: 5 ms.
 FINDINGS_MAX: Final = 1_000  # Of a deep check: more is for no one to read.
-COMMITS_REMEMBERED: Final = 1_024  # Latencies kept for percentiles.
+COMMITS_REMEMBERED: Final = 4_096  # Latencies kept for percentiles.
 
 assert STATEMENT_ROWS_MAX * 13 <= VARIABLES_MAX  # The widest insert has 13 columns.
 assert RUN_BYTES_MAX <= BUCKET_BYTES_MAX <= SEAL_STEP_BYTES <= TAIL_BYTES_MAX
