@@ -185,7 +185,8 @@ SIGNAL_RETRY_MAX_S: Final = 60.0
 GARBAGE_YOUNG_OBJECTS: Final = 10_000  # Walked at once while young: 2 to 5 ms.
 GARBAGE_OBJECTS_MIN: Final = 1_000_000  # So many new ones at least between walks of all: 1 s.
 GARBAGE_GROWTH_FACTOR: Final = 2  # Or so many times what lived.
-GARBAGE_IDLE_OBJECTS: Final = 50_000  # While nobody needs us,
+GARBAGE_BYTES_MIN: Final = 268_435_456  # Or the process has grown by this, and by half.
+GARBAGE_IDLE_OBJECTS: Final = 50_000  # And a quarter of what lived, while nobody needs us,
 GARBAGE_IDLE_SHARE: Final = 0.02  # which is using less of a core than that.
 GARBAGE_CHECK_S: Final = 5.0
 

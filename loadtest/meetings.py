@@ -6,8 +6,10 @@ everything, edit the notes, post messages and look things up. S1 to S3 are told 
 
 import secrets
 from collections import Counter
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
+import trio
 from attrs import frozen
 from cyclopts import Parameter
 
@@ -116,7 +118,8 @@ async def run(options: MeetingsOptions) -> Run:
             )
             if target.process is not None:
                 token = options.token.format(user="watch")
-                commits = commit_ms(await metrics(target.url, token=token))
+                with suppress(OSError, trio.TooSlowError, KeyError):  # A figure less.
+                    commits = commit_ms(await metrics(target.url, token=token))
             said = [Said(**one) for result in driven.results for one in result["said"]]
             if target.process is not None and said:
                 say(f"kill -9; reading {len(said)} meetings back")

@@ -1,4 +1,4 @@
-"""How far apart the turns of the reading task are: the busier the process, the further.
+"""How far apart the turns of the reading task are: the busier its thread, the further.
 
 A turn costs some hundred microseconds whatever it serves: wake-ups of tasks, threads and the disk,
 and a cache that has forgotten everything. On a quiet server that buys an early answer. On a busy
@@ -17,7 +17,11 @@ _NEW_SHARE: Final = 0.25  # What one window counts for: a burst of one window ch
 
 
 class Stride:
-    """Seconds from turn to turn, by the process's use of CPU time in the last windows."""
+    """Seconds from turn to turn, by what the thread of the event loop used in the last windows.
+
+    Not the process: what other threads do, of ours or of an embedding program, is no reason to
+    let anybody wait.
+    """
 
     __slots__ = ("_cpu_s", "_share", "_since_s", "pace_s")
 
@@ -25,14 +29,14 @@ class Stride:
         self.pace_s = PACE_S
         self._share = 0.0
         self._since_s = time.perf_counter()
-        self._cpu_s = time.process_time()
+        self._cpu_s = time.thread_time()
 
     def turn_began(self, now_s: float) -> None:
         """Look at the clock once a window. *now_s*: of ``time.perf_counter``."""
         passed_s = now_s - self._since_s
         if passed_s < PACE_WINDOW_S:
             return
-        cpu_s = time.process_time()
+        cpu_s = time.thread_time()
         self.note_share((cpu_s - self._cpu_s) / passed_s)
         self._since_s, self._cpu_s = now_s, cpu_s
 

@@ -16,7 +16,7 @@ from collab.cli.flags import ConfigFile, SettingFlags, load
 from collab.cli.output import warn
 from collab.cli.signals import stop_on_signals
 from collab.config import Config, is_loopback
-from collab.garbage import collect_for_ever
+from collab.garbage import collect_for_ever, tune
 from collab.identity import KeyUnusable
 from collab.keyring import MasterKeysUnusable
 from collab.kinds import KindUnusable
@@ -113,6 +113,7 @@ async def _run(config: Config, on_ready: Callable[[str], None]) -> None:
     async with stop_on_signals() as stop, trio.open_nursery() as nursery:
 
         def announce(url: str) -> None:
+            tune()
             nursery.start_soon(collect_for_ever)
             on_ready(url)
 

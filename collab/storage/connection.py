@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar, TypeVarTuple, cast
 
@@ -86,7 +87,12 @@ async def open_background(path: Path, vfs: str | None) -> AsyncIterator[SqlThrea
 async def open_readers(path: Path, vfs: str | None, count: int) -> AsyncIterator[ReaderPool]:
     """Open *count* read-only connections."""
     async with _open_reader(path, vfs, count) as threads:
-        yield ReaderPool(threads)
+        pool = ReaderPool(threads)
+        try:
+            yield pool
+        finally:
+            with trio.CancelScope(shield=True):  # Reads are short, and the threads are their own.
+                await pool.wait_quiet()
 
 
 @asynccontextmanager
@@ -149,29 +155,89 @@ def _harden(db: apsw.Connection) -> None:
     db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
 
 
-class ReaderPool:
-    """Read-only connections. Each read is at once in the queue of the one with the fewest.
+class _Read:
+    """One read from request to result; made and waited for in the event loop, done in a thread."""
 
-    Not one read per free connection: who waits for that waits for the event loop, twice a read,
-    and under load a turn of it takes longer than a hundred reads.
+    __slots__ = ("done", "error", "is_unwanted", "value", "work")
+
+    def __init__(self, work: Callable[[apsw.Connection], Any]) -> None:
+        self.work = work
+        self.done = trio.Event()
+        self.is_unwanted = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class ReaderPool:
+    """Read-only connections with one queue: whichever thread is free takes the oldest read.
+
+    A thread that has begun takes one read after the other without asking the event loop, whose
+    turns take longer under load than a hundred reads. So a slow read holds up no other one while
+    there is a free thread, and a busy loop none at all.
     """
 
     def __init__(self, threads: list[SqlThread]) -> None:
-        self._under_way = dict.fromkeys(threads, 0)
+        self._idle = threads
+        self._waiting: deque[_Read] = deque()  # Taken from by threads: only atomic operations.
+        self._pumps = 0
+        self._is_quiet = trio.Event()
 
     async def run(self, work: Callable[[apsw.Connection, *Ts], T], *args: *Ts) -> T:
         """Return ``work(connection, *args)``, called in a connection's thread.
 
-        Cancelled: nothing happened. What the connection still does is in its thread's queue,
-        before the next read.
+        Cancelled: nothing happened. A read that has begun goes on to its end in its thread.
         """
-        under_way = self._under_way
-        thread = min(under_way, key=under_way.__getitem__)
-        under_way[thread] += 1
+        read = _Read(lambda db: work(db, *args))
+        self._waiting.append(read)
+        if self._idle:
+            self._pumps += 1
+            trio.lowlevel.spawn_system_task(self._pump, self._idle.pop())
         try:
-            return await thread.run(work, *args)
+            await read.done.wait()
         finally:
-            under_way[thread] -= 1
+            read.is_unwanted = True
+        if read.error is not None:
+            raise read.error
+        value: T = read.value
+        return value
+
+    async def wait_quiet(self) -> None:
+        """Return when no thread is reading. Cancelled: some may be."""
+        while self._pumps:
+            self._is_quiet = trio.Event()
+            await self._is_quiet.wait()
+
+    async def _pump(self, thread: SqlThread) -> None:
+        """Have *thread* read while there is something to be read. Must not raise."""
+        token = trio.lowlevel.current_trio_token()
+        try:
+            while self._waiting:
+                await thread.run(self._drain, token)
+        except Exception as error:  # noqa: BLE001 -- the connection is gone: nobody reads any more
+            for read in self._waiting:
+                read.error = error
+                read.done.set()
+            self._waiting.clear()
+        finally:
+            self._idle.append(thread)
+            self._pumps -= 1
+            self._is_quiet.set()
+
+    def _drain(self, db: apsw.Connection, token: trio.lowlevel.TrioToken) -> None:
+        """In the thread: read until nothing waits."""
+        while True:
+            try:
+                read = self._waiting.popleft()
+            except IndexError:
+                return
+            if read.is_unwanted:
+                continue
+            try:
+                read.value = read.work(db)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is its caller's
+                read.error = error
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(read.done.set)
 
 
 def fetch(db: apsw.Connection, sql: str, *bindings: object) -> list[tuple[Any, ...]]:

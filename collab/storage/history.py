@@ -49,7 +49,8 @@ def read_records(
         try:
             payloads = _read_payloads(db, actor_id, after, limit, ids)
         finally:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # A failing device has ended it already.
+                db.execute("ROLLBACK")
     except (SealBroken, apsw.CorruptError) as error:
         raise JournalCorrupt(actor_id, str(error)) from error
     if len(payloads) < min(limit, last_seq - after):

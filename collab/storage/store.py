@@ -338,7 +338,7 @@ class SqliteStore:
         return last_seq
 
     async def _read(self, owner: str, work: Callable[[apsw.Connection, *Ts], T], *args: *Ts) -> T:
-        """Return ``work(connection, *args)`` of a free reader; a failing device ends the store."""
+        """Return ``work(connection, *args)`` of a reader; a failing device ends the store."""
         if self._is_closed:
             raise trio.ClosedResourceError("the store is closed")
         try:

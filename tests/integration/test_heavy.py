@@ -8,6 +8,7 @@ import msgpack  # type: ignore[import-untyped]
 import pytest
 import trio
 
+from collab import gateway
 from collab.answers import Answers, Remembered
 from collab.chat.commands import CreateChat
 from collab.limits import (
@@ -18,7 +19,7 @@ from collab.limits import (
 )
 from protocol.client import Cursor, Event, SnapshotItem
 from protocol.limits import EVENT_FRAME_BYTES, OUTBOX_HARD_BYTES
-from protocol.messages import Call, Subscribe
+from protocol.messages import Call, Reply, Subscribe
 from tests.integration.served import Served, served
 from tests.integration.wires import wired
 
@@ -166,3 +167,22 @@ def test_nobody_pushes_out_anothers_answers() -> None:
     again.load(answers.dump())
     assert again.dump() == answers.dump()
     assert EVENT_FRAME_BYTES < DEDUPE_BYTES_MAX
+
+
+async def test_queries_that_read_storage_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[V1.13] At most so many at once; each gives its place back, also if it fails or is left."""
+    monkeypatch.setattr(gateway, "READS_AT_ONCE_MAX", 2)
+    async with wired() as server:
+        ann, bob = await server.client("ann"), await server.client("ann")
+        meeting = "meeting:m"
+        ann.send(Call(ref=0, target=meeting, op="meeting.schedule", args={"title": "t"}))
+        await ann.receive()
+        for ref in range(1, 21):
+            ann.send(Call(ref=ref, target=meeting, op="transcript.page", args={"limit": 2}))
+            bob.send(Call(ref=ref, target=meeting, op="transcript.page", args={"limit": 2}))
+            narrow = {"start_ms": 5, "end_ms": 6} if ref % 2 else {"start_ms": 6, "end_ms": 5}
+            ann.send(Call(ref=100 + ref, target=meeting, op="transcript.range", args=narrow))
+        bob.socket.abort()
+        with trio.fail_after(5):
+            answers = [await ann.receive() for _ in range(40)]
+    assert sum(type(answer) is Reply for answer in answers) == 30

@@ -112,6 +112,35 @@ async def test_reads_do_not_wait_for_the_event_loop(tmp_path: Path) -> None:
     assert sorted(read) == list(range(12))
 
 
+async def test_a_slow_read_holds_up_no_other_one(tmp_path: Path) -> None:
+    """[J1.13] One queue for all threads: there are two, and the free one reads all the rest."""
+    path, gate = tmp_path / "x.db", threading.Event()
+    apsw.Connection(str(path)).close()
+    threads: set[int] = set()
+
+    def slow(_db: apsw.Connection) -> None:
+        threads.add(threading.get_ident())
+        gate.wait(10)
+
+    def fast(_db: apsw.Connection) -> int:
+        return threading.get_ident()
+
+    async with open_readers(path, None, 2) as readers, trio.open_nursery() as nursery:
+        nursery.start_soon(readers.run, slow)
+        await wait_all_tasks_blocked()
+        with trio.fail_after(5):
+            threads |= {await readers.run(fast) for _ in range(50)}
+        assert len(threads) == 2
+        nursery.start_soon(readers.run, slow)
+        await wait_all_tasks_blocked()
+        with trio.move_on_after(0.01):
+            await readers.run(fast)  # Nobody is free: it is given up before it begins.
+        gate.set()
+        with pytest.raises(apsw.SQLError):
+            await readers.run(lambda db: db.execute("no SQL"))
+        assert await readers.run(fast) in threads
+
+
 async def test_a_closed_store_says_so(reopen: Reopen) -> None:
     """[J1.6] Using it after its end is the caller's mistake."""
     async with reopen() as store:
