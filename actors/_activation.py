@@ -8,7 +8,7 @@ of a batch ends in exactly one way: answered, failed, skipped because abandoned,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from actors._actor import Actor, Decision
@@ -125,7 +125,9 @@ class Activation:
         were being stored.
         """
         if self._has_prepare:
-            letters = await self._prepare(letters)
+            preparing = self._start_preparing(letters)
+            if preparing is not None:  # Seldom: nearly everything can be decided at once.
+                letters = await self._prepare(letters, preparing)
         payloads: list[bytes] = []
         rows: list[object] = []
         first_seq = self._seq + 1
@@ -135,24 +137,31 @@ class Activation:
         self._release(steps)
         return bool(payloads)
 
-    async def _prepare(self, letters: list[Letter]) -> list[Letter]:
-        """Have *letters* prepared; return those that are to be decided now."""
+    def _start_preparing(self, letters: list[Letter]) -> Awaitable[int | None] | None:
         try:
-            preparing = self.actor.prepare([command for command, _ in letters])
-            if preparing is None:
-                return letters
+            return self.actor.prepare([command for command, _ in letters])
+        except BaseException as error:
+            raise self._not_prepared(error, letters) from error
+
+    async def _prepare(
+        self, letters: list[Letter], preparing: Awaitable[int | None]
+    ) -> list[Letter]:
+        """Wait until *letters* are prepared; return those that are to be decided now."""
+        try:
             count = await preparing
             if count is None or count == len(letters):
                 return letters
             assert 0 < count < len(letters), f"{count} of {len(letters)} commands were prepared"
         except BaseException as error:
-            if isinstance(error, JournalBroken) or len(letters) > 1:
-                raise self._crash(
-                    error, "preparing", letters, redo=letters, is_solo=True
-                ) from error
-            raise self._crash(error, "preparing", letters, guilty=letters[0][1]) from error
+            raise self._not_prepared(error, letters) from error
         self._put_back(letters[count:])
         return letters[:count]
+
+    def _not_prepared(self, error: BaseException, letters: list[Letter]) -> Crash:
+        """Return the crash that *error* is; a letter that is alone is the guilty one."""
+        if isinstance(error, JournalBroken) or len(letters) > 1:
+            return self._crash(error, "preparing", letters, redo=letters, is_solo=True)
+        return self._crash(error, "preparing", letters, guilty=letters[0][1])
 
     def _decide(
         self, letters: list[Letter], payloads: list[bytes], rows: list[object]

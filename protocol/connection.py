@@ -76,7 +76,8 @@ class WireConnection(Host):
         self._handshake = Alarm(server.wheel, self._handshake_due)
         self._silence = Alarm(server.wheel, self._check_silence)
         self._token = Alarm(server.wheel, self._token_due)
-        self._life = SignsOfLife(trio.current_time())
+        self._heard_s = trio.current_time()  # The newest message.
+        self._life = SignsOfLife(self._heard_s)
 
     @property
     def identity(self) -> Identity:
@@ -155,7 +156,7 @@ class WireConnection(Host):
         metrics = self.server.metrics
         metrics.messages_in += 1
         self._life.messages += 1
-        now_s = trio.current_time()
+        now_s = self._heard_s = trio.current_time()
         if is_text is not (self.subprotocol == SUBPROTOCOL_JSON):
             mixed_up = ProtocolViolation("bad_request", "text and binary frames are mixed up")
             return self._perform(self._session.unreadable(mixed_up, now_s))
@@ -232,8 +233,8 @@ class WireConnection(Host):
 
     def _start_call(self, effect: do.StartCall) -> None:
         message = effect.call
-        call = WireCall(self, message, trio.current_time())
-        call.tick = self.expect_call(call, message.deadline_ms)
+        call = WireCall(self, message, self._heard_s)
+        call.tick = self.expect_call(call, call.started_s, message.deadline_ms)
         self._calls[call.ref] = call
         overloaded = self.server.overloaded()
         if overloaded is None:

@@ -97,9 +97,9 @@ class Host(ABC):
         except Exception as error:  # noqa: BLE001 -- a fault of the gateway is an answer
             call.fail(self.server.fault("call", error))
 
-    def expect_call(self, call: Expiring, deadline_ms: int | None) -> int:
-        """Have *call* expire after *deadline_ms* (None: the default); return its tick."""
-        at_s = trio.current_time() + (deadline_ms or CALL_DEADLINE_DEFAULT_MS) / 1000
+    def expect_call(self, call: Expiring, started_s: float, deadline_ms: int | None) -> int:
+        """Have *call* expire *deadline_ms* (None: the default) after its start; return its tick."""
+        at_s = started_s + (deadline_ms or CALL_DEADLINE_DEFAULT_MS) / 1000
         return self.server.wheel.add(call, at_s)
 
     # ------------------------------------------------------------ identity

@@ -26,7 +26,7 @@ class DoorCall:
     """
 
     __slots__ = ("_args", "_is_abandoned", "_is_settled", "_is_withdrawn", "_on_fail", "_on_reply",
-                 "_started_s", "connection", "key", "op", "target", "tick")  # fmt: skip
+                 "connection", "key", "op", "started_s", "target", "tick")  # fmt: skip
 
     def __init__(
         self, visit: Visit, op: str, args: Mapping[str, Any], on_reply: OnReply, on_fail: OnFail
@@ -39,7 +39,7 @@ class DoorCall:
         self._args = args
         self._on_reply = on_reply
         self._on_fail = on_fail
-        self._started_s = trio.current_time()
+        self.started_s = trio.current_time()
         self._is_abandoned = False
         self._is_settled = False
         self._is_withdrawn = False
@@ -96,5 +96,5 @@ class DoorCall:
         visit = self.connection
         visit.call_settled(self)
         metrics = visit.server.metrics
-        metrics.call_latency.observe(trio.current_time() - self._started_s)
+        metrics.call_latency.observe(trio.current_time() - self.started_s)
         return metrics

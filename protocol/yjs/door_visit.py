@@ -288,7 +288,7 @@ class Visit(Host):
 
     def _call(self, op: str, args: Mapping[str, Any], on_reply: OnReply, on_fail: OnFail) -> None:
         call = DoorCall(self, op, args, on_reply, on_fail)
-        call.tick = self.expect_call(call, None)
+        call.tick = self.expect_call(call, call.started_s, None)
         self._calls.add(call)
         self._door.call_started()
         self.start_call(call)
