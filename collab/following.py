@@ -26,6 +26,7 @@ from protocol.limits import (
 )
 
 PRESENCE_TOPIC = "presence"
+_NOTHING: Final[frozenset[int]] = frozenset()
 NEW_TOKEN_FORBIDS: Final = "your new token does not allow this"
 
 
@@ -251,30 +252,29 @@ class Follower:
                 left -= len(records)
             if left < 0:
                 return False
-            now = self._as_of_now(page, taken_back)
-            await subscription.deliver_page(self._frames(now, subscription.seq, seq))
+            frames = self._frames(page, subscription.seq, seq, taken_back)
+            await subscription.deliver_page(frames)
         return True
 
-    def _as_of_now(self, page: Sequence[Item], taken_back: Set[int]) -> Iterator[Item]:
-        """Yield *page*; *taken_back* may grow between two of its frames, while one is sent."""
-        for item in page:
-            if item[0] in taken_back:
-                self._actor.take_back([item], taken_back)
-            yield item
-
-    def _frames(self, items: Iterable[Item], after: int, seq: int) -> Iterator[EventFrame]:
+    def _frames(
+        self, items: Iterable[Item], after: int, seq: int, taken_back: Set[int] = _NOTHING
+    ) -> Iterator[EventFrame]:
         """Yield *items* in frames of about ``EVENT_FRAME_BYTES``, which cover (after, seq].
 
-        Each is made when it is asked for: a reader of pages may take its time between two.
+        Each is made when it is asked for: a reader of pages may take its time between two, and
+        meanwhile *taken_back* may grow. So each item is looked at right before it is put in.
         """
         target = self._actor.actor_id
         bodies: list[Mapping[str, Any]] = []
         nbytes = 0
-        for item_seq, _topic, body in items:
+        for item in items:
+            item_seq, _topic, body = item
             shown = cast("Shown", body)
             if bodies and nbytes + shown.nbytes > EVENT_FRAME_BYTES:
                 yield EventFrame(target, after, bodies[-1]["seq"], bodies)
                 after, bodies, nbytes = bodies[-1]["seq"], [], 0
+            if item_seq in taken_back:
+                self._actor.take_back([item], taken_back)
             bodies.append(shown.fields)
             nbytes += shown.nbytes
             assert item_seq > after

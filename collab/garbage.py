@@ -94,6 +94,7 @@ async def collect_for_ever() -> None:
 def _walk(schedule: Schedule) -> None:
     started_s = time.perf_counter()
     found = gc.collect()
+    schedule.walked(_heap(), 0)  # In case that there is no memory for what comes next.
     live = len(gc.get_objects())
     schedule.walked(_heap(), live)
     took_ms = (time.perf_counter() - started_s) * 1000
@@ -105,6 +106,6 @@ def _heap() -> Heap:
     youngest: int = gc.get_stats()[0]["collections"]
     try:
         resident_bytes = int(_STATM.read_text().split()[1]) * mmap.PAGESIZE
-    except OSError:
+    except (OSError, ValueError, IndexError):
         resident_bytes = 0
     return Heap(youngest * GARBAGE_YOUNG_OBJECTS, resident_bytes)

@@ -153,8 +153,8 @@ DRAIN_WIRE_SHARE: Final = 0.7  # Of it, for saying goodbye; what is left is the 
 DRAIN_TIMEOUT_MAX_S: Final = 600.0
 FAULT_ERRORS_MAX: Final = 32  # Of one log line: an exception, its causes and what it groups.
 FAULT_FRAMES_MAX: Final = 64  # Of each, the innermost.
-LOG_REPEATS_S: Final = 10.0  # The same line of one client comes once in so many seconds.
-LOG_REPEATS_MAX: Final = 1_024  # Different ones remembered.
+LOG_REPEATS_S: Final = 10.0  # The same warning about one client comes once in so many seconds,
+LOG_REPEATS_MAX: Final = 1_024  # and so many different ones at most.
 INSIST_AFTER_S: Final = 1.0  # Sooner, a second Ctrl-C is the first one, passed on by a launcher.
 
 # The app.

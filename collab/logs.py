@@ -9,8 +9,9 @@ as ``extra=`` and become fields. Three rules hold for every line, whoever writes
   last resort, not the plan: nobody logs tokens in the first place.
 * One event is one line: line ends within a value are escaped in JSON.
 
-And one more for lines that a client can cause: the same again (logger, user, target, code) within
-``LOG_REPEATS_S`` is counted, not written; the next line after that says how many it stands for.
+And one more for warnings that a client can cause: the same again (logger, text, user, target, code)
+within ``LOG_REPEATS_S`` is counted, not written. The next line like it says how many it stands for;
+a client that stops leaves the last count untold.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from types import TracebackType
 from typing import Any, Final, TextIO
 
 import orjson
-from attrs import define
 from rich.console import Console
 from rich.logging import RichHandler
 
@@ -37,6 +37,7 @@ from collab.limits import LOG_REPEATS_MAX, LOG_REPEATS_S
 Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _BLANK: Final = "[redacted]"
+_OTHERS: Final = ("others",)
 # A signed token; a development token; what follows "token=", "Bearer " or '"token":'.
 _SECRET: Final = re.compile(
     r"eyJ[\w-]{4,}\.[\w-]*(?:\.[\w-]*)?"
@@ -95,12 +96,17 @@ class JsonFormatter(logging.Formatter):
 
 
 class FewRepeats(logging.Filter):
-    """Holds back what one client causes again and again. Looks only at lines with a ``code``."""
+    """Holds back what one client causes again and again: warnings with a ``user`` and a ``code``.
+
+    However many names a client makes up, in all ``LOG_REPEATS_MAX`` such lines pass in a window.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._told: dict[tuple[object, ...], _Told] = {}  # In the order in which they were told.
+        self._told: dict[tuple[object, ...], int] = {}  # Since the window began: held back.
+        self._before: dict[tuple[object, ...], int] = {}  # In the window before.
+        self._ends_at_s = 0.0
 
     def __len__(self) -> int:
         return len(self._told)
@@ -108,28 +114,25 @@ class FewRepeats(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether *record* is written; add ``repeated`` to one that stands for others."""
         said = vars(record)
-        if "code" not in said:
+        if record.levelno > logging.WARNING or "code" not in said or "user" not in said:
             return True
-        key = (record.name, said.get("user"), said.get("target"), said["code"])
         now_s = self._clock()
-        told = self._told.get(key)
-        if told is not None and now_s < told.at_s + LOG_REPEATS_S:
-            told.held_back += 1
+        if now_s >= self._ends_at_s:
+            self._before = {key: count for key, count in self._told.items() if count}
+            self._told = {}
+            self._ends_at_s = now_s + LOG_REPEATS_S
+        key = (record.name, record.msg, said["user"], said.get("target"), said["code"])
+        if key in self._told:
+            self._told[key] += 1
             return False
-        if told is not None:
-            del self._told[key]
-            if told.held_back:
-                said["repeated"] = told.held_back
-        elif len(self._told) >= LOG_REPEATS_MAX:
-            del self._told[next(iter(self._told))]
-        self._told[key] = _Told(now_s)
+        if len(self._told) >= LOG_REPEATS_MAX:
+            self._told[_OTHERS] = self._told.get(_OTHERS, 0) + 1
+            return False
+        self._told[key] = 0
+        repeated = self._before.pop(key, 0) + self._before.pop(_OTHERS, 0)
+        if repeated:
+            said["repeated"] = repeated
         return True
-
-
-@define(eq=False)
-class _Told:
-    at_s: float
-    held_back: int = 0  # Since.
 
 
 def configure_logs(

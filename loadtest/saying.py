@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from loadtest.edits import Typist
@@ -52,8 +53,9 @@ def edits(stream: Stream, client_ids: Iterator[int]) -> Maker:
     def make(number: int) -> Call:
         nonlocal typist, began, known
         if len(stream.refused) > known:
+            newest = islice(stream.refused, known, None)
             known = len(stream.refused)
-            if next(reversed(stream.refused)) >= began:
+            if any(refused >= began for refused in newest):
                 typist, began = Typist(next(client_ids)), number
         return "notes.edit", {"update": typist.type(stream.mark(number) + "word ")}
 

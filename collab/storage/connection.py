@@ -213,15 +213,21 @@ class ReaderPool:
         try:
             while self._waiting:
                 await thread.run(self._drain, token)
-        except Exception as error:  # noqa: BLE001 -- the connection is gone: nobody reads any more
-            for read in self._waiting:
-                read.error = error
-                read.done.set()
-            self._waiting.clear()
+        except Exception as error:  # noqa: BLE001 -- the connection is gone, and all others with it
+            self._fail_all(error)
         finally:
             self._idle.append(thread)
             self._pumps -= 1
             self._is_quiet.set()
+
+    def _fail_all(self, error: Exception) -> None:
+        while True:
+            try:
+                read = self._waiting.popleft()  # Another thread may be taking some, too.
+            except IndexError:
+                return
+            read.error = error
+            read.done.set()
 
     def _drain(self, db: apsw.Connection, token: trio.lowlevel.TrioToken) -> None:
         """In the thread: read until nothing waits."""
@@ -234,7 +240,7 @@ class ReaderPool:
                 continue
             try:
                 read.value = read.work(db)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it is its caller's
+            except BaseException as error:  # noqa: BLE001 -- its caller's: a panic of a library, too
                 read.error = error
             with suppress(trio.RunFinishedError):
                 token.run_sync_soon(read.done.set)

@@ -90,7 +90,7 @@ async def test_a_connection_that_is_full_leaves_nothing_behind() -> None:
         assert len(server.app.followers) == 0
 
 
-@pytest.mark.parametrize("later", [0, 70])
+@pytest.mark.parametrize("later", [0, 260])
 async def test_deleted_content_is_not_shown_again(tmp_path: Path, later: int) -> None:
     """[V1.10] Neither from the ring nor from the journal: the event comes without its content.
 

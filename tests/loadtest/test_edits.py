@@ -46,3 +46,23 @@ def test_a_refused_edit_is_not_built_on() -> None:
     assert [stream.mark(number) in text for number in range(20)] == [
         number not in (5, 6, 7) for number in range(20)
     ]
+
+
+def test_refusals_of_two_ids_that_are_told_together_are_both_seen() -> None:
+    """[O8.5] Whichever was told last."""
+    stream = Stream(0, EDIT)
+    make = edits(stream, count(7))
+    doc = Doc[Text]()
+    lost = {2, 3, 6, 7}  # 7 was typed on 6 before its refusal came.
+    for number in range(14):
+        stream.take_number()
+        _, args = make(number)
+        if number not in lost:
+            doc.apply_update(args["update"])
+        if number == 3:
+            stream.answered(2, "overloaded")
+        if number == 7:
+            stream.answered(6, "overloaded")
+            stream.answered(3, "overloaded")
+    text = str(doc.get(ROOT, type=Text))
+    assert {number for number in range(14) if stream.mark(number) not in text} == lost

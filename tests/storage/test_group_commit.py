@@ -16,7 +16,7 @@ from actors import Batch, JournalConflict, Snapshot
 from actors.testing.journal_contract import stored_payloads
 from collab.kind import Put
 from collab.storage import SignalRow, SqliteStore
-from collab.storage.connection import open_readers
+from collab.storage.connection import ReaderPool, open_readers
 from tests.storage.conftest import Reopen
 from tests.storage.faults import FaultyDisk
 
@@ -139,6 +139,28 @@ async def test_a_slow_read_holds_up_no_other_one(tmp_path: Path) -> None:
         with pytest.raises(apsw.SQLError):
             await readers.run(lambda db: db.execute("no SQL"))
         assert await readers.run(fast) in threads
+
+
+async def test_a_panic_while_reading_is_its_readers_alone(tmp_path: Path) -> None:
+    """[J1.13] Whatever is raised, even what is no Exception: the others read on."""
+    path = tmp_path / "x.db"
+    apsw.Connection(str(path)).close()
+
+    class Panic(BaseException):
+        """As a library in Rust raises it."""
+
+    def panic(_db: apsw.Connection) -> None:
+        raise Panic
+
+    async def fails(readers: ReaderPool) -> None:
+        with pytest.raises(Panic):
+            await readers.run(panic)
+
+    async with open_readers(path, None, 2) as readers, trio.open_nursery() as nursery:
+        with trio.fail_after(5):
+            for _ in range(5):
+                nursery.start_soon(fails, readers)
+                assert await readers.run(lambda db: db.pragma("page_count")) == 0
 
 
 async def test_a_closed_store_says_so(reopen: Reopen) -> None:
