@@ -6,6 +6,7 @@ stand a tenth above what was counted when they were set; lower them when the cod
 
 from __future__ import annotations
 
+import gc
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ from tests.protocol.fakes import FakeClient
 
 CALLS_PER_CHUNK_MAX: Final = 193  # 176 to 181 when it was set, the test's own client included.
 CALLS_PER_EDIT_MAX: Final = 270  # 246 when it was set.
+BYTES_PER_CHUNK_MAX: Final = 327  # To one who reads along; 297 when it was set.
+OBJECTS_PER_CHUNK_MAX: Final = 6.1  # That stay and that the cycle collector walks; 5.5 then.
 MEETING: Final = "meeting:m"
 _OURS: Final = tuple(package.__path__[0] for package in (actors, collab, protocol))
 
@@ -68,6 +71,11 @@ async def _meeting(server: Wired, topic: str) -> tuple[FakeClient, list[FakeClie
     return ann, readers
 
 
+def _tracked() -> int:
+    gc.collect()
+    return len(gc.get_objects())
+
+
 def _chunk(number: int) -> Call:
     args = {
         "provider": "p", "segment": f"s{number}", "speaker": "ann", "start_ms": number * 100,
@@ -95,14 +103,19 @@ async def test_a_chunk_costs_so_many_calls_and_writes(
         count, chunks = Count(), 100
         await trio.sleep(1)
         writes = [len(reader.socket.writes) for reader in readers]
+        objects = _tracked()
         with count.counting():
             for number in range(chunks):
                 ann.send(_chunk(number))
                 await trio.sleep(0.01)
             await trio.sleep(0.2)
+        objects = _tracked() - objects
         flushes = [len(r.socket.writes) - w for r, w in zip(readers, writes, strict=True)]
+        shown = sum(map(len, readers[0].socket.writes[writes[0] :]))
     assert count.calls / chunks <= CALLS_PER_CHUNK_MAX
     assert max(flushes) <= 12  # One second: one write for ten chunks.
+    assert shown / chunks <= BYTES_PER_CHUNK_MAX
+    assert objects / chunks <= OBJECTS_PER_CHUNK_MAX
     assert encodings == flushes[0]
 
 
