@@ -17,8 +17,6 @@ FRAMES_LONG = 1_000_000
 UNFINISHED = 12
 UNFINISHED_BYTES = 5_000_000  # Within the bound of a message there.
 PIECE_BYTES = 50_000
-HALF_FRAMES = 150
-HALF_FRAME_BYTES = 60_000
 FRAGMENTS = 10_000  # On two connections at once, each up to its bound.
 
 
@@ -62,26 +60,6 @@ async def _leave_unfinished(port: int) -> None:
         with trio.fail_after(START_S_MAX):
             while await raw.read_frame() != (PONG, b"all read"):
                 pass
-
-
-async def test_half_a_frame_is_forgotten_with_its_connection(tmp_path: Path) -> None:
-    """[F5.3] However many leave in the middle of one."""
-    async with serving(tmp_path, "--dev", start_timeout_s=START_S_MAX) as server:
-        port = int(server.url.rpartition(":")[2])
-        for _ in range(HALF_FRAMES):
-            await _leave_within_a_frame(port)
-        before_kib = memory_kib(server.process.pid)
-        for _ in range(HALF_FRAMES):
-            await _leave_within_a_frame(port)
-        grown_kib = memory_kib(server.process.pid) - before_kib
-    assert grown_kib < HALF_FRAMES * HALF_FRAME_BYTES // 1024 // 10
-
-
-async def _leave_within_a_frame(port: int) -> None:
-    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-        raw = RawClient(stream)
-        await raw.open("/yjs/m1?token=dev:mallory", extra=())
-        await raw.send(frame(BINARY, bytes(HALF_FRAME_BYTES))[:-1])
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -9,10 +10,12 @@ import pytest
 import trio
 
 from protocol.frames import ping_frame, server_frame
+from protocol.lane import Lane
 from protocol.limits import FAST_RUN_MAX, GOODBYE_TIMEOUT_S
 from protocol.port import PortConfig
 from protocol.transport import CloseReason, ServerSocket
 from tests.protocol.transport.raw import (
+    BINARY,
     CLOSE,
     CONTINUATION,
     PING,
@@ -25,6 +28,8 @@ from tests.protocol.transport.raw import (
     start_port,
     upgrade_request,
 )
+
+HALF_FRAME_BYTES = 60_000
 
 
 class Session:
@@ -427,3 +432,22 @@ async def test_signs_of_life_are_counted(session: Session) -> None:
         await client.send(frame(0xA, b"here") + frame(TEXT, b"x"))
         await session.until_seen(b"x")
         assert session.socket.received_bytes - before == 17
+
+
+async def test_half_a_frame_is_forgotten_with_its_connection(session: Session) -> None:
+    """[F5.3] Although the connection's objects may live on until garbage is looked for."""
+    async with connected(session) as client:
+        await client.send(frame(BINARY, bytes(HALF_FRAME_BYTES))[:-1])
+        with trio.fail_after(5):
+            while session.socket.received_bytes < HALF_FRAME_BYTES:  # noqa: ASYNC110 -- a counter
+                await trio.sleep(0.01)
+        assert max(_held_by_lanes()) >= HALF_FRAME_BYTES - 100
+    assert session.ended.is_set()
+    assert max(_held_by_lanes()) < 100
+
+
+def _held_by_lanes() -> list[int]:
+    gc.collect()  # What other tests have left.
+    lanes = [one for one in gc.get_objects() if isinstance(one, Lane)]
+    held = [each for lane in lanes for each in gc.get_referents(lane) if isinstance(each, bytes)]
+    return [len(each) for each in held]
