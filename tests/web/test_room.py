@@ -173,9 +173,10 @@ def test_a_message_is_removed_after_a_question(server: Server, person: People) -
 
 def test_an_ended_meeting_is_read_only(server: Server, person: People) -> None:
     """[Z2.6] At the end the notes are read only for everybody, and so are the messages."""
-    ann = person("ann")
-    ann.begin(server.url, "Fog horn")
+    ann, ben = person("ann"), person("ben")
+    ben.enter(ann.begin(server.url, "Fog horn"))
     ann.write("Tested.")
+    ben.sees(ben.notes, "Tested.")  # So it was saved before the end.
     ann.page.get_by_role("button", name="End", exact=True).click()
     ann.page.get_by_role("button", name="End it").click()
     expect(ann.page.get_by_text("read only")).to_be_visible(timeout=WITHIN_MS)
